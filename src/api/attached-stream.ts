@@ -7,11 +7,9 @@ import { errorMessage } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { AttachSession } from './backend/stream.ts';
 import { DetachScanner } from './detach-keys.ts';
+import { endConnection } from './end-connection.ts';
 import type { HijackedConnection } from './hijack.ts';
 import type { OutputFrame } from '../model/streams.ts';
-
-/** How long a client may leave its half open once all output was sent. */
-const LINGER_MS = 10_000;
 
 export interface StreamOptions {
   readonly stdin: boolean;
@@ -53,7 +51,7 @@ export async function runSession(
   } finally {
     socket.off('close', detach);
     detach();
-    await finishConnection(connection, options.farewell?.());
+    await endConnection(connection, options.farewell?.());
   }
 }
 
@@ -138,21 +136,4 @@ async function pumpInput(
   if (options.stdin && !session.tty && session.stdinOnce !== false) await session.closeStdin();
   else detach();
   if (options.endsWithInput) detach();
-}
-
-/** Ends the daemon's half; the socket is closed when the client ends its own, or after a while. */
-export async function finishConnection(connection: HijackedConnection, last?: Buffer): Promise<void> {
-  const { socket, input } = connection;
-  input.discard();
-  if (last) {
-    await connection.headTaken();
-    socket.write(last);
-  }
-  if (socket.destroyed) return;
-  // Only once all is handed to the kernel: a slow reader gets everything.
-  socket.end(() => {
-    const timer = setTimeout(() => socket.destroy(), LINGER_MS);
-    timer.unref();
-    socket.once('close', () => clearTimeout(timer));
-  });
 }

@@ -5,17 +5,20 @@
 import { performServerHandshake } from 'node:http2';
 import { Duplex, Readable } from 'node:stream';
 import type { Call } from './call.ts';
+import { endConnection } from './end-connection.ts';
 import { expectHijack, takeOver } from './hijack.ts';
 
 const UNIMPLEMENTED = '12';
-const IDLE_MS = 60_000;
+/** A client is told at its first call. One that stays is told to go, and is then left. */
+const STAY_MS = 60_000;
+const LEAVE_MS = 10_000;
 
 /** Whether the client asks for HTTP/2 on this connection. */
 export function asksForHttp2(call: Call): boolean {
   return call.request.headers.upgrade?.toLowerCase() === 'h2c';
 }
 
-/** Answers 101, and each call on the connection with `sentence`. The client ends the connection. */
+/** Answers 101, and each call on the connection with `sentence`, for a minute. The client ends the connection. */
 export async function refuseGrpc(call: Call, sentence: string): Promise<void> {
   const connection = upgrade(call);
   const { socket, input } = connection;
@@ -27,7 +30,12 @@ export async function refuseGrpc(call: Call, sentence: string): Promise<void> {
   stream.on('close', () => socket.destroy());
   const session = performServerHandshake(stream, { settings: { maxConcurrentStreams: 16, enablePush: false } });
   session.on('error', () => socket.destroy());
-  session.setTimeout(IDLE_MS, () => session.close());
+  // Also one that is not idle: it sends pings, or leaves its half of a call open, which a session waits for.
+  let timer = setTimeout(() => {
+    session.close();
+    timer = setTimeout(() => socket.destroy(), LEAVE_MS).unref();
+  }, STAY_MS).unref();
+  socket.once('close', () => clearTimeout(timer));
   session.on('stream', (one) => {
     one.on('error', () => {});
     one.resume(); // what the call sends
@@ -44,10 +52,8 @@ export async function refuseGrpc(call: Call, sentence: string): Promise<void> {
 }
 
 /** Answers 101 and ends the connection, on which the engine would call the client. */
-export function refuseCallsBack(call: Call): void {
-  const { socket, input } = upgrade(call);
-  input.discard();
-  socket.end();
+export async function refuseCallsBack(call: Call): Promise<void> {
+  await endConnection(upgrade(call));
 }
 
 function upgrade(call: Call): ReturnType<typeof takeOver> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer as createHttpServer, get, type IncomingMessage, type Server } from 'node:http';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -212,4 +212,23 @@ test('a socket whose listener has no room for more clients is not taken from it'
     checkHosts(listening([`unix://${path}`])),
     /address already in use: another daemon answers on it/,
   );
+});
+
+test('the kernel asks now and then whether a client of a TCP address is still there', async (t) => {
+  const port = await freePort();
+  const server = createHttpServer(() => {}); // never answers, as one who follows
+  const close = await listenOn(() => server, listening([`tcp://127.0.0.1:${port}`]), silentLog);
+  t.after(close);
+  const client = connect(port, '127.0.0.1');
+  t.after(() => client.destroy());
+  client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  await once(server, 'request');
+  const hexPort = port.toString(16).toUpperCase().padStart(4, '0');
+  const timerOf = () =>
+    readFileSync('/proc/net/tcp', 'utf8')
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/))
+      .find(([, local, , state]) => local?.endsWith(`:${hexPort}`) && state === '01')?.[5];
+  while (timerOf()?.startsWith('01')) await new Promise((wake) => setTimeout(wake, 10)); // what was sent is not acknowledged yet
+  assert.match(timerOf() ?? 'no connection', /^02:/, 'the timer of keepalive');
 });

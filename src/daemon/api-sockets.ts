@@ -21,6 +21,11 @@ import { WaitingHandshakes } from './waiting-handshakes.ts';
  * kernel cuts it to net.core.somaxconn.
  */
 const BACKLOG = 4096;
+/**
+ * A client whose machine has gone says nothing more: the kernel asks, as for dockerd, and so what follows or is attached
+ * on its behalf ends.
+ */
+const CONNECTIONS = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 15_000 } as const;
 
 /** For the first bytes of a client that is to speak TLS, and again for its handshake. */
 const TLS_PATIENCE_MS = 10_000;
@@ -117,7 +122,7 @@ async function listenOnHost(
     return async () => void (await Promise.all(all.map((end) => end())));
   }
   warnAboutTcp(host, tls, isExplicit, log);
-  const front = createServer({ allowHalfOpen: true, noDelay: true });
+  const front = createServer(CONNECTIONS);
   await listen(front, tcpAddress(host), host);
   return serveOn(makeServer(), front, { tls, limits }, log);
 }
@@ -176,7 +181,7 @@ function closer(server: HttpServer): () => Promise<void> {
 }
 
 function socketOfFd(fd: number, host: string): Promise<Server> {
-  const front = createServer({ allowHalfOpen: true, noDelay: true });
+  const front = createServer(CONNECTIONS);
   return listen(front, { fd }, `${host} (descriptor ${fd})`).then(() => front);
 }
 

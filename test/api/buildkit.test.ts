@@ -4,11 +4,11 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect as connectHttp2, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
 import type { Socket } from 'node:net';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { serve } from './serve.ts';
 
 /** The connection that POST `path` upgrades, as docker's client does it. */
-async function upgraded(socketPath: string, path: string): Promise<Socket> {
+async function upgraded(socketPath: string, path: string, headAlone = true): Promise<Socket> {
   const asked = request({
     socketPath,
     method: 'POST',
@@ -21,7 +21,8 @@ async function upgraded(socketPath: string, path: string): Promise<Socket> {
     Socket,
     Buffer,
   ];
-  assert.equal(head.length, 0, 'nothing comes with the head');
+  if (headAlone) assert.equal(head.length, 0, 'nothing comes with the head');
+  else if (head.length > 0) socket.unshift(head);
   assert.equal(response.statusCode, 101);
   assert.deepEqual(response.headers, { connection: 'Upgrade', upgrade: 'h2c' });
   return socket;
@@ -73,4 +74,40 @@ test('a session is ended at once: the call that follows it says why', async (t) 
   await once(socket, 'end');
   assert.equal(received, 0);
   socket.destroy();
+});
+
+/** Lets time pass for the server, which is in this process, until the connection is gone. */
+async function untilClosed(t: TestContext, socket: Socket, turn = () => {}): Promise<void> {
+  let closed = false;
+  socket.once('close', () => (closed = true));
+  socket.on('error', () => {});
+  while (!closed) {
+    t.mock.timers.tick(60_000);
+    turn();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+test('a client that leaves its half of a call open and never goes is left', async (t) => {
+  const { socketPath } = await serve(t, { unreadBytes: () => 0 }); // for which it would wait by its clock
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const socket = await upgraded(socketPath, '/grpc', false);
+  const session = connectHttp2('http://buildkit', { createConnection: () => socket });
+  session.on('error', () => {});
+  const stream = session.request({ ':method': 'POST', ':path': '/x', 'content-type': 'application/grpc' });
+  stream.on('error', () => {});
+  await once(stream, 'response');
+  const ping = setInterval(() => !session.destroyed && session.ping(() => {}), 1);
+  t.after(() => clearInterval(ping));
+  await untilClosed(t, socket);
+});
+
+test('a client of a session that keeps its half open is left', async (t) => {
+  const { socketPath } = await serve(t, { unreadBytes: () => 0 }); // for which it would wait by its clock
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const socket = await upgraded(socketPath, '/session', false);
+  socket.allowHalfOpen = true;
+  socket.resume();
+  await once(socket, 'end');
+  await untilClosed(t, socket, () => socket.write('x')); // its end has come: that nobody is there shows with a write
 });

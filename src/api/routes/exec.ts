@@ -2,7 +2,8 @@
 import { errorKind, errorMessage, invalid } from '../../base/errors.ts';
 import { execCreateSchema, execStartSchema, type ExecInspectJson } from '../../wire/exec.ts';
 import type { IdJson } from '../../wire/system.ts';
-import { finishConnection, runSession } from '../attached-stream.ts';
+import { runSession } from '../attached-stream.ts';
+import { endConnection } from '../end-connection.ts';
 import type { AttachSession } from '../backend/stream.ts';
 import { MAX_PROCESS_JSON_BYTES, type Call } from '../call.ts';
 import { parseDetachKeys } from '../detach-keys.ts';
@@ -63,9 +64,9 @@ async function startExec(call: Call): Promise<void> {
     // A command that cannot run says so on the stream, as with Docker: the client then asks for its exit code.
     call.logFailure(error, HTTP_STATUS[errorKind(error)]);
     const sentence = Buffer.from(`${errorMessage(error)}\r\n`);
-    return finishConnection(connection, request.Tty ? sentence : frame('stdout', sentence));
+    return endConnection(connection, request.Tty ? sentence : frame('stdout', sentence));
   }
-  if (!session) return finishConnection(connection);
+  if (!session) return endConnection(connection);
   const { attachStdin, attachStdout, attachStderr, detachKeys } = exec.spec;
   const options = {
     stdin: attachStdin,
