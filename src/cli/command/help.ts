@@ -1,5 +1,6 @@
 /** --help in Docker's layout. */
 import { isatty, WriteStream } from 'node:tty';
+import { wrapText } from '../../base/wrapped-text.ts';
 import type { Command, Entry, Group } from './command.ts';
 import { usageLine } from './command.ts';
 import type { Flag } from './flag-set.ts';
@@ -72,43 +73,11 @@ function flagTable(flags: readonly Flag[], width: number): string {
       return { left, right: flag.usage.replaceAll('`', '') + shownDefault(flag) };
     });
   const indent = Math.max(...rows.map((row) => row.left.length)) + 3;
-  return rows.map(({ left, right }) => left.padEnd(indent) + wrap(right, indent, width - 1)).join('\n');
+  return rows.map(({ left, right }) => left.padEnd(indent) + wrapText(right, indent, width - 1)).join('\n');
 }
 
 function shownDefault({ type, preset }: Flag): string {
   const value = preset ?? type.zeroShown;
   if (value === undefined) return '';
   return ` (default ${type.quoted ? JSON.stringify(value) : value})`;
-}
-
-/** Words that run over a line's end by no more than this stay on it, if they are the last. */
-const SLOP = 5;
-const NARROWEST = 24;
-const NARROW_INDENT = 16;
-
-function wrap(text: string, indent: number, width: number): string {
-  let column = indent;
-  let prefix = '';
-  if (width - column < NARROWEST) {
-    column = NARROW_INDENT;
-    prefix = `\n${' '.repeat(column)}`;
-    if (width - column < NARROWEST) return text.replaceAll('\n', prefix);
-  }
-  const limit = width - column - SLOP;
-  const lines: string[] = [];
-  for (let rest = text; rest !== '';) {
-    const line = takeLine(rest, limit);
-    lines.push(line);
-    rest = rest.slice(line.length + 1);
-  }
-  return prefix + lines.join('\n').replaceAll('\n', `\n${' '.repeat(column)}`);
-}
-
-function takeLine(text: string, limit: number): string {
-  if (limit + SLOP > text.length) return text;
-  const head = text.slice(0, limit);
-  const space = Math.max(head.lastIndexOf(' '), head.lastIndexOf('\t'), head.lastIndexOf('\n'));
-  if (space <= 0) return text;
-  const newline = head.lastIndexOf('\n');
-  return text.slice(0, newline > 0 ? newline : space);
 }

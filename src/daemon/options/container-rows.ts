@@ -31,7 +31,9 @@ export const CONTAINER_ROWS: readonly DaemonOption[] = [
   done('init', 'switch', 'Run an init in containers that forwards signals and reaps processes', {
     fallback: 'false',
   }),
-  done('init-path', 'text', 'Program of that init', { fallback: 'tini-static, docker-init or tini' }),
+  done('init-path', 'text', 'Path of the init program that --init runs', {
+    fallback: 'tini-static, docker-init or tini',
+  }),
   done('no-new-privileges', 'switch', 'Set no-new-privileges for containers that do not say otherwise', {
     fallback: 'false',
   }),

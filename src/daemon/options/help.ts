@@ -1,4 +1,5 @@
 /** The table as --help prints it. */
+import { wrapText } from '../../base/wrapped-text.ts';
 import type { DaemonOption, Kind } from './option.ts';
 import { DAEMON_OPTIONS } from './table.ts';
 
@@ -18,6 +19,8 @@ const TYPES: Readonly<Record<Kind, string>> = {
   runtimes: ' runtime',
   object: ' string',
 };
+
+const WIDTH = 80;
 
 const STATUS_TEXT = { done: '', 'no effect': ' (accepted, has no effect)', refused: ' (refused)' } as const;
 
@@ -41,7 +44,7 @@ export function daemonHelp(): string {
     'The container engine: serves the Docker Engine API',
     '',
     'Options:',
-    ...rows.map(([left, right]) => `  ${left.padEnd(width)}${right}`),
+    ...rows.map(([left, right]) => `  ${left.padEnd(width)}${wrapText(right, width + 2, WIDTH)}`),
     '',
   ].join('\n');
 }

@@ -3,25 +3,25 @@ import { done, noEffect, type DaemonOption } from './option.ts';
 import { judgeFirewallBackend } from './judgements.ts';
 
 export const NETWORK_ROWS: readonly DaemonOption[] = [
-  done('bridge', 'text', 'Bridge of yours for the default network ("none" for no default network)', {
+  done('bridge', 'text', 'Existing bridge to use for the default network; none: no default network', {
     short: 'b',
-    fallback: 'the daemon makes one',
+    fallback: 'a bridge that the daemon creates',
   }),
-  done('default-bridge-name', 'text', 'What the daemon calls the bridge that it makes', {
-    fallback: 'docker0, beside Docker causeway0',
+  done('default-bridge-name', 'text', 'Name of the bridge that the daemon creates', {
+    fallback: 'docker0, or causeway0 where Docker runs',
   }),
   done('bip', 'text', 'IPv4 address and prefix of the default bridge', {
     fallback: '172.17.0.1/16, or another subnet where the host has that one',
   }),
   done('fixed-cidr', 'text', 'IPv4 subnet to take container addresses of the default bridge from'),
-  done('bip6', 'text', 'IPv6 address and prefix of the default bridge', { fallback: 'chosen' }),
+  done('bip6', 'text', 'IPv6 address and prefix of the default bridge', { fallback: 'an unused subnet' }),
   done('fixed-cidr-v6', 'text', 'IPv6 subnet to take container addresses of the default bridge from'),
   done('default-gateway', 'text', 'IPv4 gateway of containers on the default bridge', { fallback: 'the bridge' }),
   done('default-gateway-v6', 'text', 'IPv6 gateway of containers on the default bridge', { fallback: 'the bridge' }),
   done(
     'default-network-opt',
     'network-options',
-    'Options of networks that do not say otherwise (bridge=com.docker.network.driver.mtu=1400)',
+    'Options of networks that do not say otherwise (DRIVER=OPTION=VALUE)',
     { key: 'default-network-opts' },
   ),
   done('default-address-pool', 'pools', 'Default address pools for user networks (base=10.0.0.0/8,size=24)', {
@@ -33,7 +33,7 @@ export const NETWORK_ROWS: readonly DaemonOption[] = [
   done('dns-ttl', 'number', 'Seconds that answers of the embedded DNS may be kept', { fallback: '5' }),
   done('icc', 'switch', 'Let containers on the default bridge reach each other', { fallback: 'true' }),
   done('ipv6', 'switch', 'Enable IPv6 on the default bridge', { fallback: 'false' }),
-  done('mtu', 'number', 'MTU of networks that do not say theirs', { fallback: '1500' }),
+  done('mtu', 'number', 'MTU of networks that do not set their own', { fallback: '1500' }),
   done('ip', 'text', 'Host IP for port publishing from the default bridge', { fallback: '0.0.0.0' }),
   done('ip-forward', 'switch', 'Turn on IP forwarding', { fallback: 'true' }),
   noEffect(
@@ -65,13 +65,13 @@ export const NETWORK_ROWS: readonly DaemonOption[] = [
   done(
     'ip6tables',
     'switch',
-    'false: no way is made in rules of ip6tables, as with --iptables=false for both versions of IP; ours are in an nftables table of our own',
+    'false: leave the rules of ip6tables alone; the rules of the engine are in an nftables table of its own',
     { fallback: 'true' },
   ),
   done(
     'iptables',
     'switch',
-    'false: nothing is done to rules of iptables, as with --firewall-integration=false; ours are in an nftables table of our own',
+    'false: leave the rules of iptables and ip6tables alone, as --firewall-integration=false does; the rules of the engine are in an nftables table of its own',
     { fallback: 'true' },
   ),
   noEffect(

@@ -243,6 +243,8 @@ test('the table names each flag and key once, and help shows every flag that is 
     assert.deepEqual(names.length, new Set(names).size, of);
   }
   const help = daemonHelp();
+  // A word is never cut.
+  for (const line of help.split('\n')) assert.ok(line.length <= 80 || /^ +\S+$/.test(line), line);
   for (const { flag, hidden } of DAEMON_OPTIONS)
     assert.equal(help.includes(` --${flag} `) || help.includes(`--${flag}\n`), flag !== '' && !hidden, flag);
   for (const { name, status, why } of DAEMON_OPTIONS) assert.equal(why !== '', status !== 'done', name);
