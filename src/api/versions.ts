@@ -4,15 +4,20 @@ import { apiVersionNumber } from '../wire/api-version.ts';
 
 export const NEWEST_API = '1.55';
 export const OLDEST_API = '1.24';
+/**
+ * Whose shape the answer to a path without a version has: what a client reads that names none is older than 1.52, which
+ * took the addresses of the default bridge and the names in events away.
+ */
+const UNNAMED_API = '1.51';
 
 const newest = apiVersionNumber(NEWEST_API);
 
 /**
- * The number of the version that a path asked for ('' = the newest); refuses versions that are not offered, in Docker's
+ * The number of the version that a path asked for ('' where it has none); refuses versions that are not offered, in Docker's
  * words.
  */
 export function negotiateVersion(asked: string, oldest = OLDEST_API): number {
-  if (asked === '') return newest;
+  if (asked === '') return apiVersionNumber(UNNAMED_API);
   const number = apiVersionNumber(asked);
   if (number < apiVersionNumber(oldest) || Number.isNaN(number)) {
     throw invalid(

@@ -281,7 +281,7 @@ export function createEngine(deps: EngineDeps) {
         const entry = parts.execs.find(id);
         return { ...entry, running: entry.handle !== null, openStdin: entry.spec.attachStdin };
       },
-      execResize: async (id: string, rows: number, columns: number) => resizeExec(parts, id, rows, columns),
+      execResize: (id: string, rows: number, columns: number) => resizeExec(parts, id, rows, columns),
     },
     archives: {
       statPath: (ref: string, path: string) => archive.statContainerPath(parts, ref, path),

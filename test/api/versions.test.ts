@@ -364,7 +364,20 @@ test('platforms of images are asked for from the version on that each route has 
   }
   const both = await call('GET', `/images/busybox/json?manifests=1&platform=${own}`);
   assert.equal(both.json.message, 'conflicting options: manifests and platform options cannot both be set');
-  const identity = await call('GET', '/images/json?identity=1');
+  const identity = await call('GET', `/v${NEWEST_API}/images/json?identity=1`);
   assert.equal(identity.json.message, 'conflicting options: identity requires manifests=1');
   assert.equal((await call('GET', '/v1.53/images/json?identity=1')).status, 200);
+});
+
+test('a path without a version is answered in the shape that has what clients without a version read', async (t) => {
+  const served = await serve(t);
+  await furnish(served);
+  const { call } = served;
+  for (const path of ['/containers/web/json', '/networks', '/images/json', '/system/df', '/info']) {
+    const unnamed = jsonPaths((await call('GET', path)).json);
+    assert.deepEqual(unnamed, jsonPaths((await call('GET', `/v1.51${path}`)).json), path);
+  }
+  const { json } = await call('GET', '/containers/web/json');
+  assert.equal(typeof json.NetworkSettings.IPAddress, 'string');
+  assert.equal((await call('GET', '/version')).json.ApiVersion, NEWEST_API);
 });

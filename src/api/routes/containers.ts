@@ -193,7 +193,8 @@ async function updateContainer(call: Call): Promise<void> {
     resources: toResourceChanges(request),
     ...(restartPolicy ? { restartPolicy } : {}),
   });
-  call.reply(200, { Warnings: [...warnings, ...updated.warnings] } satisfies UpdateResponseJson);
+  const all = [...warnings, ...updated.warnings];
+  call.reply(200, { Warnings: all.length > 0 ? all : null } satisfies UpdateResponseJson);
 }
 
 async function removeContainer(call: Call): Promise<void> {

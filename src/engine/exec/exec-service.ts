@@ -1,6 +1,6 @@
 /** exec: a second process in a running container. */
 import { join } from 'node:path';
-import { conflict, invalid } from '../../base/errors.ts';
+import { conflict, invalid, systemError } from '../../base/errors.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import { StartError } from '../../model/start-error.ts';
 import { newId } from '../../model/ids.ts';
@@ -27,7 +27,7 @@ export interface CreateExecNeeds {
 
 export type StartExecNeeds = ExecNeeds & {
   readonly containers: Pick<ContainerTable, 'find'>;
-  readonly execs: Pick<ExecTable, 'find' | 'begin'>;
+  readonly execs: Pick<ExecTable, 'find' | 'begin' | 'settled'>;
   readonly runtime: Pick<LiveRuntime, 'runs'>;
   readonly events: EventBus;
 };
@@ -86,14 +86,29 @@ export function claimExec(needs: StartExecNeeds, id: string): ClaimedExec {
   return { spec: entry.spec, start: (options) => startExec(needs, entry, options) };
 }
 
-/** @throws notFound where it never began or has ended, conflict where its container does not run or is paused */
-export function resizeExec(
-  needs: { readonly containers: Pick<ContainerTable, 'find'>; readonly execs: Pick<ExecTable, 'find' | 'running'> },
+/** As long as dockerd waits. */
+const RESIZE_PATIENCE_MS = 10_000;
+
+/**
+ * A client has its connection before the process is there, and many resize it at once: the start is waited for.
+ *
+ * @throws notFound where it could not be started or has ended, conflict where its container does not run or is paused,
+ *   system where it does not begin in time
+ */
+export async function resizeExec(
+  needs: {
+    readonly containers: Pick<ContainerTable, 'find'>;
+    readonly execs: Pick<ExecTable, 'find' | 'running' | 'whenSettled'>;
+  },
   id: string,
   rows: number,
   columns: number,
-): void {
-  runningContainer(needs, needs.execs.find(id).containerId);
+  patienceMs = RESIZE_PATIENCE_MS,
+): Promise<void> {
+  const entry = needs.execs.find(id);
+  runningContainer(needs, entry.containerId);
+  if (!(await needs.execs.whenSettled(entry, patienceMs))) throw systemError('timeout waiting for exec session ready');
+  runningContainer(needs, entry.containerId);
   needs.execs.running(id).resize(rows, columns);
 }
 
@@ -117,10 +132,12 @@ async function startExec(
   } catch (error) {
     // Docker's exit codes for what could not be started.
     entry.exitCode = error instanceof StartError ? error.exitCode : 126;
+    needs.execs.settled(entry);
     throw error;
   }
   entry.handle = handle;
   entry.pid = handle.pid;
+  needs.execs.settled(entry);
   void handle.exited.then((exitCode) => {
     entry.exitCode = exitCode;
     entry.handle = null;

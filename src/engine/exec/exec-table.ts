@@ -30,6 +30,8 @@ export class ExecTable {
   readonly #entries = new Map<string, ExecEntry>();
   readonly #byContainer = new Map<string, ContainerExecs>();
   #bytes = 0;
+  /** Those who wait until the start of an exec has come to something. */
+  readonly #waiting = new Map<ExecEntry, Set<() => void>>();
 
   add(entry: ExecEntry): void {
     let own = this.#byContainer.get(entry.containerId);
@@ -59,6 +61,29 @@ export class ExecTable {
     entry.started = true;
   }
 
+  /** It runs now, or never will. */
+  settled(entry: ExecEntry): void {
+    for (const tell of this.#waiting.get(entry) ?? []) tell();
+  }
+
+  /** Whether the start of an exec comes to something in time, where it has not yet. */
+  whenSettled(entry: ExecEntry, timeoutMs: number): Promise<boolean> {
+    if (entry.handle !== null || entry.exitCode !== null) return Promise.resolve(true);
+    const waiting = this.#waiting.get(entry) ?? new Set();
+    this.#waiting.set(entry, waiting);
+    return new Promise((resolve) => {
+      const end = (settled: boolean): void => {
+        clearTimeout(timer);
+        waiting.delete(tell);
+        if (waiting.size === 0) this.#waiting.delete(entry);
+        resolve(settled);
+      };
+      const tell = (): void => end(true);
+      const timer = setTimeout(() => end(false), timeoutMs);
+      waiting.add(tell);
+    });
+  }
+
   /** What runs of an exec. @throws notFound where it has ended, or never began */
   running(id: string): ExecHandle {
     const { handle } = this.find(id);
@@ -78,6 +103,7 @@ export class ExecTable {
     for (const entry of this.#of(containerId)) {
       if (!entry.started) this.#forget(entry);
       else if (entry.exitCode === null && entry.handle === null) entry.exitCode = 137;
+      this.settled(entry);
     }
   }
 
@@ -95,6 +121,7 @@ export class ExecTable {
     this.#bytes -= bytesOf(entry);
     own?.entries.delete(entry.id);
     if (own?.entries.size === 0) this.#byContainer.delete(entry.containerId);
+    this.settled(entry);
   }
 
   /** A container that is probed for weeks must not keep every probe, nor what clients made and never came for. */
