@@ -6,7 +6,8 @@ import { spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { check, run, testEnvironment, type Host, type Ran } from './host.ts';
 import { CLIENTS } from './test-clients.ts';
 import { until } from './test-engine.ts';
@@ -68,6 +69,16 @@ export class OtherEngine {
   get #path(): string {
     const newer = this.name === 'dockerd 28' ? `${NEWER_DOCKER}/usr/sbin:${NEWER_DOCKER}/usr/bin:` : '';
     return `${newer}/usr/sbin:/usr/bin:/sbin:/bin`;
+  }
+
+  get socket(): string {
+    return join(this.dir, 'sock');
+  }
+
+  /** The images that our own engine has in tests. */
+  importFixtures(): void {
+    const path = join(dirname(fileURLToPath(import.meta.url)), 'fixtures.sh');
+    check(this.host.run('env', `PATH=${this.#path}`, `DOCKER_HOST=unix://${this.socket}`, 'sh', path));
   }
 
   /** Starts dockerd, or starts it again. */
