@@ -76,6 +76,9 @@ test('a tag that would take for ever, or all memory, is refused', () => {
     '{{define "r"}}{{template "r"}}{{template "r"}}{{end}}{{template "r"}}',
     `{{$x := "12345678"}}${'{{$x = printf "%s%s" $x $x}}'.repeat(64)}`,
     '{{pad .Name 100000000000 1}}',
+    `{{$a := printf "%1000000s" "a"}}${'{{$b := upper $a}}'.repeat(10_000)}`,
+    `{{$a := printf "%1000000s" "a"}}${'{{$b := truncate $a 1}}'.repeat(10_000)}`,
+    `{{$a := printf "%1000s" "a"}}{{$a${' | upper | lower'.repeat(20_000)}}}`,
     `{{${'('.repeat(100_000)}1${')'.repeat(100_000)}}}`,
   ])
     assert.throws(() => expandLogTag(template, container), { kind: 'invalid' }, template.slice(0, 60));

@@ -35,9 +35,11 @@ export interface TemplateOptions {
   readonly show?: (value: string) => string;
 }
 
-/** Of a bounded template; its text may be as long, and the values in it. */
+/** Of a bounded template, calls included; its text may be as long, and each value in it. */
 const MAX_STEPS = 20_000;
 const MAX_CHARACTERS = 1024 ** 2;
+/** Of all that its functions are given and make, in characters. */
+const MAX_WORKED = 8 * MAX_CHARACTERS;
 
 export class Template {
   readonly #source: string;
@@ -93,6 +95,7 @@ class Execution {
   #name: string;
   #depth = 0;
   #steps = 0;
+  #worked = 0;
   #out = '';
 
   constructor({ source, name, parsed }: Executed, data: unknown, options: TemplateOptions) {
@@ -119,7 +122,8 @@ class Execution {
   }
 
   #count(): void {
-    if (this.#options.bounded && (++this.#steps > MAX_STEPS || this.#out.length > MAX_CHARACTERS))
+    const over = ++this.#steps > MAX_STEPS || this.#out.length > MAX_CHARACTERS || this.#worked > MAX_WORKED;
+    if (this.#options.bounded && over)
       throw new TemplateError(`template: ${this.#whole}: it takes too long, or makes too long a text`);
   }
 
@@ -267,8 +271,11 @@ class Execution {
       const complaint = typeComplaint(args[index], type);
       if (complaint !== undefined) throw this.#error(operands[index] ?? command, complaint);
     }
+    this.#charge(args);
+    this.#count();
     try {
       const result = functions[name]?.(...args);
+      this.#charge([result]);
       if (this.#options.bounded && typeof result === 'string' && result.length > MAX_CHARACTERS)
         throw new Error('too long a text');
       return result;
@@ -276,6 +283,11 @@ class Execution {
       if (error instanceof TemplateError) throw error;
       throw this.#error(command, `error calling ${name}: ${(error as Error).message}`);
     }
+  }
+
+  /** Variables keep what was made, and a function may go through all of what it is given. */
+  #charge(values: readonly unknown[]): void {
+    for (const value of values) if (typeof value === 'string') this.#worked += value.length;
   }
 
   #operand(operand: Operand, dot: unknown, args: unknown[] = []): unknown {

@@ -24,7 +24,7 @@ const committing = (): CommitNeeds & { made: number } => {
   const parts = {
     ...engine.parts,
     made: 0,
-    images: { byId: () => ({}), commitLayer: async () => (parts.made++, 'sha256:made') },
+    images: { byId: (image: string) => ({ id: image }), commitLayer: async () => (parts.made++, 'sha256:made') },
     rootfs: { ...engine.parts.rootfs, upperDir: () => engine.dir },
   } as unknown as CommitNeeds & { made: number };
   return parts;
@@ -113,7 +113,9 @@ test('commit is made when it is killed, or unpaused by another client, meanwhile
 
 test('exec and attach say that it is not running', async () => {
   const refusal = { kind: 'conflict', message: `container ${id} is not running` };
-  const spec = { cmd: ['true'], env: [], user: '' } as unknown as Parameters<typeof createExec>[2];
+  const spec = { cmd: ['true'], env: [], user: '', workingDir: '', detachKeys: '' } as unknown as Parameters<
+    typeof createExec
+  >[2];
   const runtime = { ...engine.parts.runtime, exec: () => Promise.reject(new Error('No such process')) };
   const exec = claimExec({ ...engine.parts, runtime }, createExec(engine.parts, id, spec));
   engine.unnoticed.add(id);

@@ -8,7 +8,7 @@ function setUp(state: object) {
   const resized: string[] = [];
   const execs = new ExecTable();
   const handle = { resize: (rows: number, columns: number) => void resized.push(`${rows}x${columns}`) };
-  const spec = { cmd: ['sh'], env: [] };
+  const spec = { cmd: ['sh'], env: [], user: '', workingDir: '', detachKeys: '' };
   const entry = { id: 'ex', containerId: 'ct', spec, started: true, exitCode: null, handle } as unknown as ExecEntry;
   execs.add(entry);
   const containers = { find: () => ({ id: 'ct', state }) as ContainerRecord };

@@ -4,7 +4,7 @@ import { ExecTable, type ExecEntry } from './exec-table.ts';
 
 let made = 0;
 function entry(containerId: string, cmd: readonly string[] = ['true']): ExecEntry {
-  const spec = { cmd, env: [] } as unknown as ExecEntry['spec'];
+  const spec = { cmd, env: [], user: '', workingDir: '', detachKeys: '' } as unknown as ExecEntry['spec'];
   const id = `exec${String(++made).padStart(8, '0')}`;
   return { id, containerId, spec, started: false, exitCode: null, pid: 0, handle: null };
 }
@@ -49,6 +49,8 @@ test('commands of megabytes are forgotten sooner, and those that run are not', (
   assert.ok(kept.length * huge.length <= 64 * 1024 * 1024 + huge.length, `${kept.length} are kept`);
   assert.ok(running.every((one) => isKept(execs, one)));
   assert.ok(isKept(execs, waiting.at(-1)!), 'the newest can be started');
+  const long = added(execs, 50, () => ({ ...entry('d'), spec: { ...entry('d').spec, user: huge } }));
+  assert.ok(long.filter((one) => isKept(execs, one)).length < 20, 'whatever is long in them');
 });
 
 test('a container that ends takes with it what was not started, one that is removed takes everything', () => {

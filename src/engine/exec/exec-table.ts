@@ -145,5 +145,8 @@ export class ExecTable {
 
 /** About what an entry takes. */
 function bytesOf({ spec }: ExecEntry): number {
-  return [...spec.cmd, ...spec.env].reduce((sum, text) => sum + text.length, 1024);
+  return [...spec.cmd, ...spec.env, spec.user, spec.workingDir, spec.detachKeys].reduce(
+    (sum, text) => sum + text.length,
+    1024,
+  );
 }

@@ -62,6 +62,7 @@ export class StaleFlows {
     } finally {
       this.#beside.clear();
       this.#walks = false;
+      if (this.#addresses.size > 0) this.add([]); // given back while a walk failed
     }
   }
 

@@ -57,6 +57,7 @@ export function createConnections(needs: ConnectionNeeds): Connections {
         const network = networkOf(needs, connection.networkId);
         const added = allocateConnection(needs, containerId, connection, network, undo);
         await pendingRemovals.of([added]);
+        networkOf(needs, connection.networkId); // it may have been removed meanwhile
         const record = runningRecord(needs, containerId);
         const { sandbox, request } = record;
         const endpoints = [...sandbox.endpoints, added];

@@ -65,6 +65,22 @@ test('what could not be stored is stored by a retry, as it is by then', async ()
   assert.equal(shown().length, 2, 'nothing is owed any more');
 });
 
+test('one that fails while another is tried again is tried again as well', async () => {
+  const { table, rows, retries, asked } = world();
+  table.putSandbox(row('a'));
+  table.putSandbox(row('b'));
+  const failing = rows.commit(['a']);
+  asked[0]!.end(full);
+  await assert.rejects(failing);
+  const again = retries[0]!();
+  const other = rows.commit(['b']);
+  asked[2]!.end(full);
+  await assert.rejects(other);
+  asked[1]!.end();
+  await again;
+  assert.equal(retries.length, 2);
+});
+
 test('it goes along when another can be stored, in a commit of its own: what removes something is not held up by it', async () => {
   const { table, rows, last, asked, shown } = world();
   table.putSandbox(row('a'));

@@ -65,6 +65,7 @@ export class StoredRows {
     const work = async (): Promise<void> => {
       if (!this.#closed && this.#owed.size > 0) await this.#commit([...this.#owed.keys()]);
       this.#retrying = false;
+      if (this.#owed.size > 0) this.#tryAgain(); // failed while this one was on its way
     };
     this.#retry(work, (error) => {
       this.#retrying = false;
