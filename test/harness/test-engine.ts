@@ -29,6 +29,8 @@ interface EngineOptions {
   readonly hooked?: boolean;
   /** Listening sockets that the first daemon finds as from systemd. */
   readonly activated?: readonly number[];
+  /** More environment of the daemon. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export class TestEngine {
@@ -37,6 +39,7 @@ export class TestEngine {
   readonly #flags: readonly string[];
   readonly #ownsHost: boolean;
   readonly #hooked: boolean;
+  readonly #env: Readonly<Record<string, string>>;
   #activated: readonly number[];
   #daemon: ChildProcess | undefined;
 
@@ -46,6 +49,7 @@ export class TestEngine {
     this.#flags = options.flags ?? [];
     this.#hooked = options.hooked ?? false;
     this.#activated = options.activated ?? [];
+    this.#env = options.env ?? {};
     this.dir = mkdtempSync(join(tmpdir(), 'cwt-'));
   }
 
@@ -103,7 +107,7 @@ export class TestEngine {
     const [program, ...first] = this.#hooked
       ? ['node', '--max-semi-space-size=2', '--', join(PROJECT, 'dist/hooked/daemon.mjs')]
       : [CAUSEWAY];
-    const env = { ...testEnvironment(), CAUSEWAY_TEST_ORDER: this.#orderFile };
+    const env = { ...testEnvironment(), ...this.#env, CAUSEWAY_TEST_ORDER: this.#orderFile };
     const command = [program!, ...first, ...args];
     // As systemd says it: for this process alone, which stays the same through each exec.
     const units = `export LISTEN_PID=$$ LISTEN_FDS=${this.#activated.length}; exec "$@"`;
