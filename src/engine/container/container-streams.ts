@@ -99,8 +99,9 @@ export async function readContainerLogs(
   const follow =
     options.follow && (isUp(record) || record.state.status === 'restarting' || record.state.status === 'created');
   const settled = () => needs.logs.settled(record.id);
-  await settled();
+  // Before anything is waited for: it may end meanwhile.
   const ended = follow ? untilOver(needs, record.id, signal).then(settled) : undefined;
+  await settled();
   const frames = readLog(needs.logs.files(record), { ...options, follow }, { signal, ...(ended ? { ended } : {}) });
   return { tty: record.spec.process.tty, frames };
 }

@@ -115,8 +115,12 @@ export async function followQueries(
     if (patience === 0) return end();
     setTimeout(() => void follow().catch(() => again(patience - 1)), RESOLVER_PAUSE_MS);
   };
-  await follow();
+  // Before anything is waited for: it may end meanwhile.
   needs.waits.next(record.id, 'exit', over.signal).then(end, () => {});
+  await follow().catch((error: unknown) => {
+    end(); // the wait
+    throw error;
+  });
   if (signal.aborted) end();
   signal.addEventListener('abort', end, { once: true });
   return (async function* () {
