@@ -24,7 +24,7 @@ packages="crun conmon nftables libnftables1 iproute2 util-linux tar zstd tini pr
 case $purpose in
   run) ;;
   demo) packages="$packages mmdebstrap curl iputils-ping" ;;
-  test) packages="$packages runc mmdebstrap busybox-static curl iputils-ping skopeo docker-registry docker-compose apache2-utils conntrack dnsperf jq python3-minimal python3-docker e2fsprogs
+  test) packages="$packages runc mmdebstrap busybox-static curl iputils-ping skopeo docker-registry docker-compose apache2-utils conntrack dnsperf jq python3-minimal python3-docker ansible-core e2fsprogs
     iptables ipset ufw firewalld dbus podman netavark" ;;
   bench) packages="$packages runc mmdebstrap busybox-static curl iputils-ping docker.io iptables podman netavark aardvark-dns dnsperf iperf3 wrk nginx-light jq python3-minimal" ;;
   *) fail "unknown purpose '$purpose' (run, demo, test or bench)" ;;
