@@ -1,6 +1,6 @@
 /** All that there may be of a container that has ended, or that was half made, in the order in which it goes. */
 import { rmSync } from 'node:fs';
-import { removeBundle } from './bundle.ts';
+import { hasHooks, removeBundle } from './bundle.ts';
 import { killLeftovers, removeCgroupWhenEmpty } from './container-cgroup.ts';
 import type { ContainerNote } from './container-note.ts';
 import type { Leftover } from './leftovers.ts';
@@ -18,7 +18,7 @@ export function leftoversOf(
     { what: 'monitors of execs', remove: () => endExecs(note) },
     { what: 'processes', remove: () => killLeftovers(note.cgroupsPath) },
     ...(monitorEnded ? [] : [{ what: 'conmon', remove: () => endMonitor(note, patience) }]),
-    { what: 'state of the runtime', remove: () => program.delete(note.id) },
+    { what: 'state of the runtime', remove: () => program.delete(note.id, hasHooks(note.bundle)) },
     { what: 'cgroup', remove: () => removeCgroupWhenEmpty(note.cgroupsPath) },
     {
       what: 'directory of the runtime',

@@ -49,7 +49,7 @@ export async function probeRuntime(
 }
 
 async function removeProbe(program: RuntimeProgram, stateDir: string, id: string): Promise<void> {
-  await program.delete(id);
+  await program.delete(id, false);
   await removeCgroupWhenEmpty(`/causeway/${id}`);
   for (const directory of [program.stateDirectory(id), join(stateDir, id)])
     rmSync(directory, { recursive: true, force: true });

@@ -3,10 +3,11 @@
  * daemon does in its place because they are a few system calls where a process costs 5 to 15 ms:
  *
  * - start: the container's first process waits in its state directory's `exec.fifo` (crun reads one byte from it, runc
- *   writes one); `start` does nothing else where there are no poststart hooks, and the engine writes none.
+ *   writes one); `start` does nothing else where there are no poststart hooks.
  * - delete of a container that has ended: remove its cgroup and its state directory.
  *
- * Both look first whether the directory is as they know it, and use the program's own command otherwise.
+ * Both look first whether the directory is as they know it, and use the program's own command otherwise; so do
+ * containers with hooks at these moments.
  */
 import { closeSync, constants, existsSync, openSync, readFileSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -115,8 +116,9 @@ export class RuntimeProgram {
   }
 
   /** Lets the created container's process go. False when it has ended already. */
-  async start(id: string, process: WatchedProcess): Promise<boolean> {
+  async start(id: string, process: WatchedProcess, hooked: boolean): Promise<boolean> {
     const fifo = join(this.stateDirectory(id), 'exec.fifo');
+    if (hooked) return this.#start(id);
     if (this.flavour === 'crun' && existsSync(fifo)) return startByWriting(fifo);
     if (this.flavour === 'runc' && existsSync(fifo)) {
       return this.#operations.run(
@@ -132,18 +134,22 @@ export class RuntimeProgram {
         },
       );
     }
+    return this.#start(id);
+  }
+
+  async #start(id: string): Promise<boolean> {
     const result = await this.run(['start', id], id);
     if (result.code !== 0) throw systemError(`start container: ${result.output}`);
     return true;
   }
 
   /**
-   * Has the runtime remove a container whose state directory is not in a known form; its directory and its cgroup are
-   * removed here in any case.
+   * Has the runtime remove a container with hooks, or whose state directory is not in a known form; its directory and
+   * its cgroup are removed here in any case.
    */
-  async delete(id: string): Promise<void> {
+  async delete(id: string, hooked: boolean): Promise<void> {
     const directory = this.stateDirectory(id);
-    if (existsSync(directory) && !existsSync(join(directory, STATE_FILES[this.flavour]))) {
+    if (existsSync(directory) && (hooked || !existsSync(join(directory, STATE_FILES[this.flavour])))) {
       try {
         const result = await this.run(['delete', '--force', id], undefined, this.#patience.graceMs);
         if (result.code !== 0 && existsSync(directory))

@@ -15,6 +15,7 @@ import { kill as killProcess, processState } from '../kernel/process.ts';
 import { endingWithRun, type RuntimeSession } from './attach-session.ts';
 import { connectAttach, writeControl } from './attach-socket.ts';
 import { missingProgram, startConmon } from './conmon.ts';
+import { hasHooks, noteHooks } from './bundle.ts';
 import { conmonArguments, conmonPidFile, type CreateRequest } from './conmon-arguments.ts';
 import {
   checkCgroupsPath,
@@ -140,6 +141,7 @@ export class Runtime {
     writeNote(this.#noteFile(id), note); // before what it is about: a daemon that starts finds that by it
     try {
       mkdirSync(bundle, { recursive: true, mode: 0o700 });
+      noteHooks(bundle, spec.hooks);
       for (const name of ['oom', 'conmon.pid']) rmSync(join(bundle, name), { force: true });
       writeFileSync(
         join(bundle, 'config.json'),
@@ -191,7 +193,7 @@ export class Runtime {
     const live = this.#live.get(id);
     await live.joined;
     if (live.exit !== undefined) return;
-    if (!(await live.program.start(id, live.process!)))
+    if (!(await live.program.start(id, live.process!, hasHooks(live.note.bundle))))
       this.#log.warn({ id }, 'the container ended before it was started');
   }
 

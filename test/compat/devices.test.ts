@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { TestEngine } from '../harness/test-engine.ts';
+import { TestEngine, until } from '../harness/test-engine.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'cw-cdi'));
 const [etc, run] = [join(dir, 'etc'), join(dir, 'run')];
@@ -78,7 +78,7 @@ test('info shows the directories, the devices and what is wrong with which file'
   assert.ok(out.includes(` Discovered Devices:\n  cdi: vendor.com/dev=failing\n`), out);
 });
 
-test('a device brings variables, nodes, mounts, groups and hooks', () => {
+test('a device brings variables, nodes, mounts, groups and hooks', async () => {
   const script =
     'echo $SPEC $ONE $PATH; stat -c "%n %F %a %g %t:%T" /dev/vnull /dev/deep/zero /dev/vpipe; cat /cdi/deep/mounted; id -G; ' +
     'grep " /cdi" /proc/self/mountinfo | cut -d" " -f5,6; head -c 2 /dev/deep/zero | od -c';
@@ -94,6 +94,11 @@ test('a device brings variables, nodes, mounts, groups and hooks', () => {
   assert.match(out, /^\/cdi\/deep ro,nosuid/m);
   assert.match(out, /^0000000 {2}\\0 {2}\\0$/m);
   for (const name of ['prestart', 'createRuntime', 'createContainer', 'poststart', 'poststop']) {
+    // Those around its end may be at work beside the answer.
+    await until(
+      `${name} has run`,
+      () => existsSync(join(dir, name)) && readFileSync(join(dir, name), 'utf8').endsWith('\n'),
+    );
     const state = JSON.parse(readFileSync(join(dir, name), 'utf8')) as { id: string; status: string };
     assert.match(state.id, /^[0-9a-f]{64}$/, name);
   }

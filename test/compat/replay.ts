@@ -8,6 +8,9 @@ import { readFileSync } from 'node:fs';
 import { testEnvironment } from '../harness/host.ts';
 import type { TestEngine } from '../harness/test-engine.ts';
 
+/** A server that was started a moment ago may not listen yet. */
+const PATIENT_CURL = 'curl --retry 4 --retry-delay 1 --retry-connrefused ';
+
 export function replayScenario(engine: TestEngine, path: string, docker = 'docker'): string {
   const sh = (command: string): { out: string; err: string; code: number | string } => {
     // Node's pipes are sockets, which bash takes for a remote login and reads ~/.bashrc, unless told not to.
@@ -25,7 +28,12 @@ export function replayScenario(engine: TestEngine, path: string, docker = 'docke
   const pools: string[] = [];
   for (const line of readFileSync(path, 'utf8').split('\n')) {
     if (!line.startsWith('$ ')) continue;
-    const { out, err, code } = sh(line.slice(2).replace(/^docker /, `${docker} `));
+    const { out, err, code } = sh(
+      line
+        .slice(2)
+        .replace(/^docker /, `${docker} `)
+        .replace(/^curl /, PATIENT_CURL),
+    );
     seen += `${line}\n${normalise(out, pools)}`;
     if (!seen.endsWith('\n')) seen += '\n';
     seen += normalise(err, pools)
