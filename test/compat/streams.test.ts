@@ -119,7 +119,7 @@ test('info counts what is open: an attached client makes it more, until the clie
   const sessions: Awaited<ReturnType<typeof open>>[] = [];
   const before = await info();
   // More than what comes and goes of itself.
-  for (let one = 0; one < 30; one++) sessions.push(await open(`/containers/${id}/attach?stream=1&stdout=1`));
+  for (let one = 0; one < 30; one++) sessions.push(await open(`/containers/${id}/attach?stream=1&stdin=1&stdout=1`));
   const during = await info();
   assert.ok(during.NFd > before.NFd + 20, `descriptors: ${before.NFd}, then ${during.NFd}`);
   assert.ok(during.NGoroutines > before.NGoroutines + 20, `at work: ${before.NGoroutines}, then ${during.NGoroutines}`);
