@@ -1,5 +1,5 @@
 /** The directory of a run: what the runtime, conmon and the daemon keep there. */
-import { existsSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../base/errors.ts';
 import type { OciHooks } from './oci-spec.ts';
@@ -16,8 +16,10 @@ export function removeBundle(directory: string): void {
   }
 }
 
-/** Notes whether the runtime's own start and delete have something to do: hooks. */
-export function noteHooks(bundle: string, hooks: OciHooks | undefined): void {
+/** Without what an earlier run left; it notes whether the runtime's own start and delete have something to do: hooks. */
+export function prepareBundle(bundle: string, hooks: OciHooks | undefined): void {
+  mkdirSync(bundle, { recursive: true, mode: 0o700 });
+  for (const name of ['oom', 'conmon.pid']) rmSync(join(bundle, name), { force: true });
   const file = join(bundle, 'hooks');
   if (hooks?.poststart || hooks?.poststop) writeFileSync(file, '', { mode: 0o600 });
   else rmSync(file, { force: true });

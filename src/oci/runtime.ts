@@ -15,7 +15,7 @@ import { kill as killProcess, processState } from '../kernel/process.ts';
 import { endingWithRun, type RuntimeSession } from './attach-session.ts';
 import { connectAttach, writeControl } from './attach-socket.ts';
 import { missingProgram, startConmon } from './conmon.ts';
-import { hasHooks, noteHooks } from './bundle.ts';
+import { hasHooks, prepareBundle } from './bundle.ts';
 import { conmonArguments, conmonPidFile, type CreateRequest } from './conmon-arguments.ts';
 import {
   checkCgroupsPath,
@@ -140,9 +140,7 @@ export class Runtime {
     this.#live.exits.forget(id);
     writeNote(this.#noteFile(id), note); // before what it is about: a daemon that starts finds that by it
     try {
-      mkdirSync(bundle, { recursive: true, mode: 0o700 });
-      noteHooks(bundle, spec.hooks);
-      for (const name of ['oom', 'conmon.pid']) rmSync(join(bundle, name), { force: true });
+      prepareBundle(bundle, spec.hooks);
       writeFileSync(
         join(bundle, 'config.json'),
         serializeSpec(program.flavour === 'crun' ? this.#seccomp.apply(spec) : spec),
