@@ -1,10 +1,8 @@
 /** The files of --tlscacert, --tlscert and --tlskey, as TLS on TCP sockets takes them. Errors in dockerd's words. */
 import { createSecureContext, type TlsOptions } from 'node:tls';
 import { errorMessage, invalid } from '../base/errors.ts';
-import { readHostFile } from '../kernel/host-file.ts';
+import { readPemFile } from '../kernel/host-file.ts';
 import type { TlsConfig } from './config-shape.ts';
-
-const MAX_BYTES = 1024 * 1024;
 
 /** Undefined: without TLS. @throws invalid */
 export function tlsOptions(config: TlsConfig): TlsOptions | undefined {
@@ -32,7 +30,7 @@ export function tlsOptions(config: TlsConfig): TlsOptions | undefined {
 
 function readPem(path: string, option: string): string {
   if (path === '') throw invalid(`no file is given by --${option}, and the default one is not there`);
-  return readHostFile(path, MAX_BYTES).toString();
+  return readPemFile(path).toString();
 }
 
 function attempt<T>(what: string, work: () => T, hint = ''): T {

@@ -1,7 +1,8 @@
 /** Reads the configuration file: bounded, decoded by its byte order mark, one JSON object. */
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { errorCode, errorMessage, invalid } from '../../base/errors.ts';
 import { parseJsonText } from '../../base/json-text.ts';
+import { readUpTo } from '../../kernel/host-file.ts';
 
 const MAX_BYTES = 1024 * 1024;
 
@@ -38,12 +39,9 @@ function readWhole(path: string): Buffer {
   try {
     const stat = fstatSync(fd);
     if (!stat.isFile() && !stat.isCharacterDevice()) throw invalid('it is no regular file');
-    const buffer = Buffer.alloc(stat.isFile() ? Math.min(stat.size + 1, MAX_BYTES + 1) : MAX_BYTES + 1);
-    let size = 0;
-    for (let read = -1; read !== 0 && size < buffer.length; size += read)
-      read = readSync(fd, buffer, size, buffer.length - size, null);
-    if (size > MAX_BYTES) throw invalid(`it is larger than ${MAX_BYTES} bytes`);
-    return buffer.subarray(0, size);
+    const content = readUpTo(fd, MAX_BYTES);
+    if (content.length > MAX_BYTES) throw invalid(`it is larger than ${MAX_BYTES} bytes`);
+    return content;
   } finally {
     closeSync(fd);
   }

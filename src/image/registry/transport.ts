@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { pipeline, type Readable } from 'node:stream';
 import { connect as tlsConnect, rootCertificates } from 'node:tls';
 import { systemError } from '../../base/errors.ts';
-import { readHostFile } from '../../kernel/host-file.ts';
+import { readPemFile } from '../../kernel/host-file.ts';
 import { ipVersion, parseSubnet, subnetContains } from '../../model/addresses.ts';
 import { networkFailure } from '../../base/network-failure.ts';
 import { redactedUrlText } from '../../base/redacted-url.ts';
@@ -172,19 +172,17 @@ export class Transport {
   }
 }
 
-const readPem = (path: string): Buffer => readHostFile(path, 1024 * 1024);
-
 /** The system's authorities rather than Node's own list, and those that certs.d has for a registry. */
 function authorities(host: string): { ca?: string[]; cert?: Buffer; key?: Buffer } {
   const own = CERTIFICATE_DIRECTORIES.map((directory) => join(directory, host)).filter(
     (path) => host !== '' && existsSync(path),
   );
   const files = own.flatMap((directory) => readdirSync(directory).map((name) => join(directory, name)));
-  const extra = files.filter((path) => path.endsWith('.crt')).map((path) => readPem(path).toString());
+  const extra = files.filter((path) => path.endsWith('.crt')).map((path) => readPemFile(path).toString());
   const system = existsSync(SYSTEM_AUTHORITIES) ? [readFileSync(SYSTEM_AUTHORITIES, 'utf8')] : [...rootCertificates];
   const cert = files.find((path) => path.endsWith('.cert'));
   const key = files.find((path) => path.endsWith('.key'));
-  return { ca: [...system, ...extra], ...(cert && key ? { cert: readPem(cert), key: readPem(key) } : {}) };
+  return { ca: [...system, ...extra], ...(cert && key ? { cert: readPemFile(cert), key: readPemFile(key) } : {}) };
 }
 
 /** HTTP_PROXY, HTTPS_PROXY and NO_PROXY with their usual meaning; never for this machine itself. */

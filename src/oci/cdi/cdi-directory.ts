@@ -2,9 +2,10 @@
  * The files of the directories of CDI specifications. They are the administrator's: a broken one is told of and harms
  * none of the others, and none is so large, or such a thing (a FIFO, a device), that reading it would take for ever.
  */
-import { closeSync, readdirSync, readSync } from 'node:fs';
+import { closeSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../../base/errors.ts';
+import { readUpTo } from '../../kernel/host-file.ts';
 import { openRegularFile } from '../../kernel/regular-file.ts';
 
 const MAX_FILES = 1024; // in one directory
@@ -43,13 +44,10 @@ function readText(path: string): string {
   const file = openRegularFile('/', path);
   if (file === undefined) throw new Error(`failed to read CDI Spec ${JSON.stringify(path)}: it is gone`);
   try {
-    const bytes = Buffer.alloc(MAX_BYTES + 1);
-    let size = 0;
-    for (let got = -1; got !== 0 && size <= MAX_BYTES; size += got)
-      got = readSync(file.fd, bytes, size, bytes.length - size, null);
-    if (size > MAX_BYTES)
+    const content = readUpTo(file.fd, MAX_BYTES);
+    if (content.length > MAX_BYTES)
       throw new Error(`failed to read CDI Spec ${JSON.stringify(path)}: it is larger than ${MAX_BYTES} bytes`);
-    return bytes.toString('utf8', 0, size);
+    return content.toString();
   } finally {
     closeSync(file.fd);
   }

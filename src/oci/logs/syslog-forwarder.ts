@@ -3,7 +3,7 @@ import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { errorMessage } from '../../base/errors.ts';
-import { readHostFile } from '../../kernel/host-file.ts';
+import { readPemFile } from '../../kernel/host-file.ts';
 import { closeFd, connectDatagram, sendPacket } from '../../kernel/socket.ts';
 import type { ForwardedPiece, Forwarder } from './forwarder.ts';
 import { syslogMessage, type SyslogForm } from './syslog-message.ts';
@@ -24,7 +24,6 @@ export interface SyslogTarget {
 }
 
 const LOCAL_PLACES = ['/dev/log', '/var/run/syslog', '/var/run/log'];
-const MAX_PEM_BYTES = 1024 * 1024;
 const CONNECT_MS = 5000;
 const SEND_MS = 10_000;
 /** A server that could not be reached is asked again after so long; what comes meanwhile is given up, as Docker does. */
@@ -125,7 +124,7 @@ async function openChannel(target: SyslogTarget): Promise<Channel> {
 }
 
 function tlsOptions({ host, tls }: SyslogTarget): object {
-  const file = (path: string) => (path === '' ? undefined : readHostFile(path, MAX_PEM_BYTES));
+  const file = (path: string) => (path === '' ? undefined : readPemFile(path));
   return {
     servername: /^[\d.]+$|:/.test(host) ? '' : host,
     ca: file(tls.caFile),
