@@ -2,7 +2,8 @@
  * How many connections clients of the API may have: descriptors are needed for containers too, and one listener's
  * clients must leave room for those of the others.
  */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { MAX_IDLE } from '../api/idle-connections.ts';
 
 export interface ClientLimits {
   /** Open at once, of one listener. What comes beyond is closed at once. */
@@ -10,8 +11,6 @@ export interface ClientLimits {
   /** Of these, without a request under way. */
   readonly idle: number;
 }
-
-const MAX_IDLE = 4096;
 
 /** Half of the process's descriptors are for clients. `listeners`: at least 1. */
 export function clientLimits(listeners: number, descriptors = descriptorLimit()): ClientLimits {
@@ -24,3 +23,6 @@ export function descriptorLimit(): number {
   const limit = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
   return limit === undefined ? Infinity : Number(limit);
 }
+
+/** Of this process. */
+export const openDescriptors = (): number => readdirSync('/proc/self/fd').length - 1; // one is the listing's own

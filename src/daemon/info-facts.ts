@@ -1,9 +1,9 @@
 /** What `info` and `version` say of the daemon, its settings and its host. */
-import { readdirSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { CdiListing } from '../oci/cdi/cdi-registry.ts';
 import type { Runtime } from '../oci/runtime.ts';
 import { apiWarnings } from './api-sockets.ts';
+import { openDescriptors } from './client-limits.ts';
 import type { DaemonConfig } from './config-shape.ts';
 import { flagOf, hostBasics, initProgram } from './host-facts.ts';
 import { stateWarnings } from './state-report.ts';
@@ -80,7 +80,7 @@ export function infoFacts(config: DaemonConfig, parts: InfoParts): HostSummary {
 /** What is open and at work in this process. Timers say nothing of what it does for anybody. */
 function activity(): HostSummary['activity'] {
   return {
-    descriptors: readdirSync('/proc/self/fd').length - 1, // one is the listing's own
+    descriptors: openDescriptors(),
     tasks: process.getActiveResourcesInfo().filter((kind) => kind !== 'Timeout' && kind !== 'Immediate').length,
   };
 }

@@ -1,7 +1,6 @@
 /** What the engine's metrics say, under dockerd's names. Nothing in them is named by a container or a client. */
-import { readdirSync } from 'node:fs';
 import type { Engine } from '../../engine/engine.ts';
-import { descriptorLimit } from '../client-limits.ts';
+import { descriptorLimit, openDescriptors } from '../client-limits.ts';
 import { ActionTimes } from './action-times.ts';
 import type { Metric } from './exposition.ts';
 
@@ -131,7 +130,7 @@ function processMetrics(): Metric[] {
     ...(limit === Infinity
       ? []
       : [gauge('process_max_fds', 'Maximum number of open file descriptors.', [{ value: limit }])]),
-    gauge('process_open_fds', 'Number of open file descriptors.', [{ value: readdirSync('/proc/self/fd').length - 1 }]),
+    gauge('process_open_fds', 'Number of open file descriptors.', [{ value: openDescriptors() }]),
     gauge('process_resident_memory_bytes', 'Resident memory size in bytes.', [{ value: process.memoryUsage.rss() }]),
     gauge('process_start_time_seconds', 'Start time of the process since unix epoch in seconds.', [
       { value: Math.round(performance.timeOrigin) / 1000 },
