@@ -79,10 +79,7 @@ export class ContainerTable {
 
   /** Its own name, then one 'recipient/alias' per link that points to it. */
   namesOf(record: ContainerRecord): string[] {
-    const links = this.all().flatMap((recipient) =>
-      recipient.links.filter((link) => link.sourceId === record.id).map((link) => linkName(recipient, link.alias)),
-    );
-    return [record.name, ...links.sort()];
+    return this.namesOfMany()(record);
   }
 
   /** The same for many containers: all links are looked at once. */

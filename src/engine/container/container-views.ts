@@ -150,9 +150,10 @@ export async function listContainers(
   options: { all: boolean; limit: number; size: boolean; filters: Filters },
 ): Promise<ListedContainer[]> {
   const { filters } = options;
+  const lookups = lookupsForMany(needs);
   const matches = await containerPredicate(filters, {
     find: (ref) => needs.containers.find(ref),
-    namesOf: (record) => needs.containers.namesOf(record),
+    namesOf: (record) => lookups.namesOf(record),
     publishedOf: (record) =>
       (needs.network.sandbox(record.id)?.endpoints ?? []).flatMap((endpoint) => endpoint.published),
     imageIds: (ref) => imageAndDescendants(needs, ref),
@@ -166,7 +167,6 @@ export async function listContainers(
     .filter((record) => all || isUp(record) || record.state.status === 'restarting');
   const chosen = newestFirst(await filterFairly(candidates, matches));
   const limited = options.limit > 0 ? chosen.slice(0, options.limit) : chosen;
-  const lookups = lookupsForMany(needs);
   return Promise.all(
     limited.map((record) =>
       listedView(needs, record, options.size, lookups).catch((error: unknown): ListedContainer => {
