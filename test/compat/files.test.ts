@@ -267,7 +267,7 @@ test(
     const now = (file: string) =>
       engine.ok('exec', 'slow', 'cat', `/sys/fs/cgroup/blkio/blkio.throttle.${file}_device`);
     assert.deepEqual([now('read_bps'), now('write_iops')], [`${numbers} 1048576`, `${numbers} 10`]);
-    await api('POST', '/containers/slow/update', { BlkioDeviceReadBps: [{ Path: path, Rate: 5000 }] });
+    await api('POST', '/v1.55/containers/slow/update', { BlkioDeviceReadBps: [{ Path: path, Rate: 5000 }] });
     assert.deepEqual([now('read_bps'), now('write_iops')], [`${numbers} 5000`, `${numbers} 10`]);
     const shown = engine.ok('inspect', '--format', '{{json .HostConfig.BlkioDeviceWriteIOps}}', 'slow');
     assert.deepEqual(JSON.parse(shown), [{ Path: path, Rate: 10 }]);

@@ -80,7 +80,7 @@ test('status: how full each subnet is, since API 1.52, as numbers of 64 bits', a
   assert.doesNotMatch((await ask('GET', '/v1.51/networks/status')).body, /Status/);
   assert.match(engine.causeway('network', 'inspect', 'status').out, /"DynamicIPsAvailable": 18446744073709551613/);
   engine.ok('rm', '-f', 'one');
-  assert.match((await ask('GET', '/networks/status')).body, /"IPsInUse":4,"DynamicIPsAvailable":125/);
+  assert.match((await ask('GET', '/v1.52/networks/status')).body, /"IPsInUse":4,"DynamicIPsAvailable":125/);
   engine.ok('network', 'rm', 'status');
 });
 
@@ -274,7 +274,7 @@ test(
     engine.ok('start', 'asked');
     assert.equal(engine.ok('inspect', '-f', '{{.NetworkSettings.Networks.tiny.IPAddress}}', 'asked'), '10.22.0.2');
     engine.ok('rm', '-f', 'asked');
-    assert.match((await ask('GET', '/networks/tiny')).body, /"IPsInUse":3,"DynamicIPsAvailable":5/);
+    assert.match((await ask('GET', '/v1.52/networks/tiny')).body, /"IPsInUse":3,"DynamicIPsAvailable":5/);
     engine.ok('network', 'rm', 'tiny');
   },
 );

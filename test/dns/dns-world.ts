@@ -3,6 +3,7 @@
  * process.
  */
 import { createSocket } from 'node:dgram';
+import { closeSync } from 'node:fs';
 import { createServer, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLineLog, noLog, type LineLog } from '../../src/dns/log.ts';
@@ -144,6 +145,19 @@ export interface FakeQuery {
 /** What a fake server says: a message to be completed as an answer, raw bytes, several of them, or nothing. */
 export type FakeAnswer = Partial<Message> | Buffer | readonly Buffer[] | undefined;
 
+/** A UDP and a TCP socket of one number. What is free for UDP may be taken for TCP: then of the next. */
+function openBoth(place: { netns?: string; address: string; port: number }): [udp: number, tcp: number] {
+  for (let attempt = 1; ; attempt++) {
+    const udp = openUdpSocket(place);
+    try {
+      return [udp, openTcpListener({ ...place, port: localPort(udp) })];
+    } catch (error) {
+      closeSync(udp);
+      if (place.port !== 0 || attempt === 20) throw error;
+    }
+  }
+}
+
 export class FakeServer {
   readonly port: number;
   readonly queries: FakeQuery[] = [];
@@ -155,8 +169,7 @@ export class FakeServer {
   /** At an address in a namespace (undefined: this process's own, loopback only). */
   constructor(netns: string | undefined, address: string, answer: (query: FakeQuery) => FakeAnswer, port = 0) {
     this.answer = answer;
-    const place = { ...(netns === undefined ? {} : { netns }), address };
-    const udpFd = openUdpSocket({ ...place, port });
+    const [udpFd, tcpFd] = openBoth({ ...(netns === undefined ? {} : { netns }), address, port });
     this.port = localPort(udpFd);
     const udp = createSocket(address.includes(':') ? 'udp6' : 'udp4');
     udp.bind({ fd: udpFd });
@@ -179,7 +192,7 @@ export class FakeServer {
         }
       });
     });
-    tcp.listen({ fd: openTcpListener({ ...place, port: this.port }) });
+    tcp.listen({ fd: tcpFd });
     this.#close = () => {
       udp.close();
       tcp.close();

@@ -35,7 +35,7 @@ export const FOUND: readonly FoundFault[] = [
   // It stayed down, although its policy says always.
   {
     operation: "start of the daemon after a container's end",
-    door: 'fs.mkdir@Runtime.create<bringUp',
+    door: 'fs.mkdir@prepareBundle<Runtime.create',
     errno: 'ENOSPC',
   },
   // A repair before the row was taken back put its elements in, and they stayed.
