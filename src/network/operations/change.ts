@@ -59,7 +59,14 @@ export async function applyChange(needs: ChangeNeeds, undo: UndoStack, change: S
   } catch (error) {
     // In the same turn: nobody has seen the row, and nobody builds on it.
     const back = goBack();
-    if (told) tellFirewall(needs, containerId, back.diff);
+    if (told) {
+      try {
+        tellFirewall(needs, containerId, back.diff);
+      } catch (failure) {
+        // Reported with what else could not be undone: the caller is told why the change failed.
+        undo.push('firewall', () => Promise.reject(failure as Error));
+      }
+    }
     throw error;
   }
   undo.push('endpoint table and firewall', () => {
