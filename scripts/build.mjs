@@ -5,12 +5,14 @@
 //   node scripts/build.mjs cli dns    only these
 //   node scripts/build.mjs --hooks    a second daemon, dist/hooked/, that tests can kill and let fail at every door (test/harness/doors)
 //
-// The command line is CJS, which starts some milliseconds sooner than ESM; the long-lived processes are ESM.
+// The command line is CJS, which starts some milliseconds sooner than ESM, and there compiled; the long-lived processes
+// are ESM.
 // Packages with native code stay outside: they find their own binaries beside their package.json.
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { hookedDoors } from './hooked-doors.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -23,7 +25,9 @@ const programs = hooks
       { name: 'dns', entry: 'src/daemon/dns-main.ts', output: 'dist/hooked/dns.mjs' },
     ]
   : [
-      { name: 'cli', entry: 'src/cli/main.ts', output: 'dist/cli.cjs' },
+      // Its text with what V8 compiled of it, and what Node starts, which is nothing without that.
+      { name: 'cli', entry: 'src/cli/main.ts', output: 'dist/cli.code', finish: compile },
+      { name: 'cli', entry: 'src/cli/start.ts', output: 'dist/cli.cjs', after: 'dist/cli.code' },
       { name: 'daemon', entry: 'src/daemon/main.ts', output: 'dist/daemon.mjs' },
       { name: 'dns', entry: 'src/daemon/dns-main.ts', output: 'dist/dns.mjs' },
       // A child and a thread of the daemon. The hooked daemon has none: its doors are all in its own thread.
@@ -64,43 +68,12 @@ const ESM_BANNER = [
   "const __dirname = __toPath(new URL('.', import.meta.url));",
 ].join('\n');
 
-const builds = programs
-  .filter((program) => wanted.length === 0 || wanted.includes(program.name))
-  .map(async ({ name, entry, output, plugins = [] }) => {
-    if (!existsSync(join(root, entry))) {
-      if (wanted.length > 0) throw new Error(`${entry} does not exist`);
-      return `${name}: left out, there is no ${entry}`;
-    }
-    const format = output.endsWith('.cjs') ? 'cjs' : 'esm';
-    // Written beside its place and moved there whole: a program that is started meanwhile never reads half a file.
-    const fresh = `${output}.${process.pid}`;
-    try {
-      await esbuild.build({
-        absWorkingDir: root,
-        entryPoints: [entry],
-        outfile: fresh,
-        bundle: true,
-        platform: 'node',
-        target: 'node20',
-        format,
-        external: NATIVE,
-        define,
-        plugins,
-        minify: name === 'cli', // half the text to read at every start
-        banner: format === 'esm' ? { js: ESM_BANNER } : {},
-        legalComments: 'none',
-        logLevel: 'silent',
-      });
-      renameSync(join(root, fresh), join(root, output));
-    } catch (error) {
-      rmSync(join(root, fresh), { force: true });
-      throw error;
-    }
-    return `${name}: ${output}`;
-  });
+const builds = new Map();
+for (const program of programs)
+  if (wanted.length === 0 || wanted.includes(program.name)) builds.set(program.output, build(program));
 
 let failed = false;
-for (const outcome of await Promise.allSettled(builds)) {
+for (const outcome of await Promise.allSettled(builds.values())) {
   if (outcome.status === 'fulfilled') {
     console.log(outcome.value);
     continue;
@@ -113,6 +86,55 @@ for (const outcome of await Promise.allSettled(builds)) {
   console.error(`build failed: ${lines.join('')}`);
 }
 process.exit(failed ? 1 : 0);
+
+/** Resolves with what is said of it. */
+async function build({ name, entry, output, plugins = [], finish, after }) {
+  if (!existsSync(join(root, entry))) {
+    if (wanted.length > 0) throw new Error(`${entry} does not exist`);
+    return `${name}: left out, there is no ${entry}`;
+  }
+  const format = name === 'cli' ? 'cjs' : 'esm';
+  // Written beside its place and moved there whole: a program that is started meanwhile never reads half a file.
+  const fresh = join(root, `${output}.${process.pid}`);
+  try {
+    await esbuild.build({
+      absWorkingDir: root,
+      entryPoints: [entry],
+      outfile: fresh,
+      bundle: true,
+      platform: 'node',
+      target: 'node20',
+      format,
+      external: NATIVE,
+      define,
+      plugins,
+      minify: name === 'cli', // half the text to read at every start
+      // The command line is no module of Node's: what it loads later, it requires.
+      supported: name === 'cli' ? { 'dynamic-import': false } : {},
+      banner: format === 'esm' ? { js: ESM_BANNER } : {},
+      legalComments: 'none',
+      logLevel: 'silent',
+    });
+    await finish?.(fresh, join(root, output));
+    await builds.get(after);
+    renameSync(fresh, join(root, output));
+  } catch (error) {
+    rmSync(fresh, { force: true });
+    throw error;
+  }
+  return `${name}: ${output}`;
+}
+
+/** Puts beside the text at `path` what V8 compiles of it; `output` is where it will be. */
+async function compile(path, output) {
+  // As bin/causeway starts it: what is compiled with other flags would not be used.
+  const { NODE_OPTIONS: _, NODE_EXTRA_CA_CERTS: __, ...env } = process.env;
+  await promisify(execFile)(process.execPath, [join(root, 'scripts/code-file.mjs'), path, output], {
+    env,
+    timeout: 60_000,
+    killSignal: 'SIGKILL',
+  });
+}
 
 /** [short commit, its date] of the checkout, or nothing outside of one. */
 function gitHead() {

@@ -1,17 +1,17 @@
 /** --help in Docker's layout. */
-import { isatty, WriteStream } from 'node:tty';
 import { wrapText } from '../../base/wrapped-text.ts';
 import type { Command, Entry, Group } from './command.ts';
 import { usageLine } from './command.ts';
 import type { Flag } from './flag-set.ts';
 import { PROGRAM } from './program-name.ts';
+import { isTerminal, openTerminal } from '../terminal/terminal-device.ts';
 
 const DEFAULT_WIDTH = 80;
 
 /** The terminal's width on standard input, as Docker measures it; 80 elsewhere. */
 function helpWidth(): number {
-  if (!isatty(0)) return DEFAULT_WIDTH;
-  const columns = new WriteStream(0).columns;
+  if (!isTerminal(0)) return DEFAULT_WIDTH;
+  const columns = openTerminal(0).columns;
   return columns > 0 ? columns : DEFAULT_WIDTH;
 }
 

@@ -2,7 +2,6 @@
 import { lstatSync, realpathSync, statSync } from 'node:fs';
 import { basename, posix } from 'node:path';
 import { PassThrough, type Readable } from 'node:stream';
-import { isatty } from 'node:tty';
 import type { ApiClient } from '../api/client.ts';
 import type { Call, Command } from '../command/command.ts';
 import * as type from '../command/flag-types.ts';
@@ -13,6 +12,7 @@ import { goFileError } from '../container/variable-file.ts';
 import { humanSize } from '../format/size.ts';
 import { complain, writeAll } from '../terminal/output.ts';
 import type { PathStat } from '../../model/path-stat.ts';
+import { isTerminal } from '../terminal/terminal-device.ts';
 
 const SHORT = 'Copy files/folders between a container and the local filesystem';
 
@@ -68,7 +68,7 @@ async function run({ flags, args, client }: Call): Promise<void> {
     container: sourceContainer || destinationContainer,
     followLink: flags.bool('follow-link'),
     keepOwners: flags.bool('archive'),
-    quiet: flags.changed('quiet') ? flags.bool('quiet') : !isatty(1),
+    quiet: flags.changed('quiet') ? flags.bool('quiet') : !isTerminal(1),
   };
   if (sourceContainer !== '') await copyOut(options);
   else await copyIn(options);

@@ -1,5 +1,4 @@
 /** `pull`, `push`, `load`, `save`: images on their way in and out. */
-import { isatty } from 'node:tty';
 import { familiarName, formatReference, parseReference, withDefaultTag } from '../../model/image-reference.ts';
 import { imagePath } from '../api/image-path.ts';
 import { platformQuery } from '../api/platform.ts';
@@ -13,6 +12,7 @@ import { showProgress } from '../terminal/json-progress.ts';
 import { printLine } from '../terminal/output.ts';
 import { checkOutput, saveStream } from '../terminal/stream-out.ts';
 import { openForReading } from './import.ts';
+import { isTerminal } from '../terminal/terminal-device.ts';
 
 const trust = (usage: string): Flag => ({ name: 'disable-content-trust', type: type.bool, preset: 'true', usage });
 
@@ -94,9 +94,9 @@ export const loadCommand: Command = {
   ],
   async run({ flags, client }: Call) {
     const input = flags.string('input');
-    if (input === '' && isatty(0)) throw new StatusError('requested load from stdin, but stdin is empty');
+    if (input === '' && isTerminal(0)) throw new StatusError('requested load from stdin, but stdin is empty');
     const stream = input === '' ? process.stdin : openForReading(input);
-    const quiet = flags.bool('quiet') || !isatty(1);
+    const quiet = flags.bool('quiet') || !isTerminal(1);
     const response = await client.send('POST', '/images/load', {
       query: { quiet, platform: platformQuery(flags.string('platform')) },
       stream,

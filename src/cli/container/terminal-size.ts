@@ -1,7 +1,8 @@
 /** Tells the daemon the size of the local terminal, now and whenever it changes. */
-import { isatty, WriteStream } from 'node:tty';
+import type { WriteStream } from 'node:tty';
 import type { ApiClient } from '../api/client.ts';
 import { complain } from '../terminal/output.ts';
+import { isTerminal, openTerminal } from '../terminal/terminal-device.ts';
 
 export interface TerminalSize {
   readonly rows: number;
@@ -11,8 +12,8 @@ export interface TerminalSize {
 let output: WriteStream | undefined;
 
 export function terminalSize(): TerminalSize | undefined {
-  if (!isatty(1)) return undefined;
-  output ??= new WriteStream(1);
+  if (!isTerminal(1)) return undefined;
+  output ??= openTerminal(1);
   const [columns, rows] = output.getWindowSize();
   return { rows, columns };
 }

@@ -3,12 +3,12 @@
  * rewritten in place, elsewhere one line for each thing that happened.
  */
 import type { Readable } from 'node:stream';
-import { isatty, WriteStream } from 'node:tty';
 import { visibleText } from '../../base/visible-text.ts';
 import { StatusError } from '../command/status-error.ts';
 import { humanDuration } from '../format/duration.ts';
 import { formatSignificant, humanSize } from '../format/size.ts';
 import { shown, writeAll } from './output.ts';
+import { isTerminal, openTerminal } from './terminal-device.ts';
 
 interface Message {
   readonly stream?: string;
@@ -63,7 +63,7 @@ export async function showProgress(
   options: { fd?: 1 | 2; quiet?: boolean; onAux?: (aux: unknown) => void } = {},
 ): Promise<void> {
   const fd = options.fd ?? 1;
-  const terminal = isatty(fd);
+  const terminal = isTerminal(fd);
   const write = options.quiet ? () => {} : (text: string) => writeAll(fd, text);
   const lines = new Map<string, number>();
   let failure: StatusError | undefined;
@@ -131,7 +131,7 @@ function progressText({ progressDetail: detail, progress }: Message, fd: 1 | 2):
   const { current = 0, total = 0, units, start, hidecounts } = detail;
   if (total <= 0) return units ? `${formatSignificant(current, 6)} ${units}` : humanSize(current).padStart(8);
   const done = Math.min(BAR_WIDTH, Math.trunc(((current / total) * 100) / 2));
-  const columns = isatty(fd) ? new WriteStream(fd).columns : UNKNOWN_WIDTH;
+  const columns = isTerminal(fd) ? openTerminal(fd).columns : UNKNOWN_WIDTH;
   const bar = columns > WIDE_ENOUGH_FOR_BAR ? `[${'='.repeat(done)}>${' '.repeat(BAR_WIDTH - done)}] ` : '';
   if (hidecounts) return bar;
   let numbers = units

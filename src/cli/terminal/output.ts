@@ -6,8 +6,8 @@
  * container writes (run, logs, exec, attach) is its own and never changed.
  */
 import { writeSync } from 'node:fs';
-import { isatty } from 'node:tty';
 import { escapeControls } from '../../base/control-characters.ts';
+import { isTerminal } from './terminal-device.ts';
 
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
@@ -29,11 +29,11 @@ export function writeAll(fd: 1 | 2, data: string | Uint8Array): void {
 
 /** How a text of others is shown on that stream. */
 export function shown(text: string, fd: 1 | 2 = 1): string {
-  return isatty(fd) ? escapeControls(text, '\n\t') : text;
+  return isTerminal(fd) ? escapeControls(text, '\n\t') : text;
 }
 
 /** As `shown`, for a cell of a table, which has no lines and no columns of its own. */
-export const shownInCell = (text: string): string => (isatty(1) ? escapeControls(text) : text);
+export const shownInCell = (text: string): string => (isTerminal(1) ? escapeControls(text) : text);
 
 export function print(text: string): void {
   writeAll(1, shown(text));

@@ -1,16 +1,16 @@
 /** What the terminal on standard output is like. */
-import { isatty } from 'node:tty';
+import { isTerminal } from './terminal-device.ts';
 
 /** Columns; undefined: standard output is no terminal, or does not say. */
 export function screenWidth(): number | undefined {
-  if (!isatty(1)) return undefined;
+  if (!isTerminal(1)) return undefined;
   const { columns } = process.stdout;
   return columns > 0 ? columns : undefined;
 }
 
 /** Colours are for terminals that have them and users who want them (https://no-color.org). */
 export const hasColor = (env: NodeJS.ProcessEnv): boolean =>
-  isatty(1) && !env['NO_COLOR'] && env['TERM'] !== 'dumb' && env['TERM'] !== undefined;
+  isTerminal(1) && !env['NO_COLOR'] && env['TERM'] !== 'dumb' && env['TERM'] !== undefined;
 
 const CODES = { green: 32, yellow: 33, red: 31 } as const;
 export type Color = keyof typeof CODES;

@@ -5,14 +5,14 @@ import { createWriteStream, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { isatty } from 'node:tty';
 import { StatusError } from '../command/status-error.ts';
 import { writeAll } from './output.ts';
+import { isTerminal } from './terminal-device.ts';
 
 /** Refuses before anything is asked of the daemon. */
 export function checkOutput(path: string, doing: string): void {
   if (path === '') {
-    if (isatty(1)) throw new StatusError('cowardly refusing to save to a terminal. Use the -o flag or redirect');
+    if (isTerminal(1)) throw new StatusError('cowardly refusing to save to a terminal. Use the -o flag or redirect');
     return;
   }
   const directory = dirname(path);
