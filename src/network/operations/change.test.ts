@@ -95,9 +95,21 @@ test('a change that fails says why, also where the firewall cannot be told what 
     feed: { hostServers: () => () => assert.fail(), names: () => [], tell: async () => {} },
   } as unknown as ChangeNeeds;
   const endpoint = {
-    ...{ id: 'e', networkId: 'net', networkName: 'net', containerId: 'container', ifname: 'eth0', hostIfname: 'veth0' },
-    ...{ mac: '', ipv4: '10.0.0.2', prefix4: 24, ipv6: '', prefix6: 0, gateway4: '', gateway6: '', dnsNames: [] },
-    ...{ spec: EMPTY_ENDPOINT_SPEC },
+    id: 'e',
+    networkId: 'net',
+    networkName: 'net',
+    containerId: 'container',
+    ifname: 'eth0',
+    hostIfname: 'veth0',
+    mac: '',
+    ipv4: '10.0.0.2',
+    prefix4: 24,
+    ipv6: '',
+    prefix6: 0,
+    gateway4: '',
+    gateway6: '',
+    dnsNames: [],
+    spec: EMPTY_ENDPOINT_SPEC,
     published: [{ port: 80, protocol: 'tcp' as const, hostIp: '0.0.0.0', hostPort: 8080 }],
   };
   const next = { ...record, sandbox: { ...record.sandbox, endpoints: [endpoint] } };
