@@ -55,6 +55,34 @@ test('a stop that cannot be stored is refused, and nothing is signalled', async 
   );
 });
 
+for (const signal of [15, 9])
+  test(`a run that ends just before signal ${signal} is stopped all the same`, async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const { id } = await running();
+    let settle!: () => void;
+    engine.during(`runtime.kill ${signal}`, () => {
+      settle = () => void engine.exit(id, 0);
+      engine.parts.runtime.runs = () => false;
+      return Promise.reject(new Error(`no such container in the runtime: ${id}`));
+    });
+    const stopped = stopContainer(engine.parts, id, { timeoutS: 10 });
+    await aTurn();
+    t.mock.timers.tick(10_000);
+    await aTurn();
+    settle();
+    await stopped;
+    assert.equal(engine.record(id).state.status, 'exited');
+  });
+
+test('a signal to a run that has just ended is refused as to any that does not run', async () => {
+  const { id } = await running();
+  engine.during('runtime.kill 1', () => {
+    engine.parts.runtime.runs = () => false;
+    return Promise.reject(new Error(`no such container in the runtime: ${id}`));
+  });
+  await assert.rejects(killContainer(engine.parts, id, 'SIGHUP'), /^CausewayError: container \w+ is not running$/);
+});
+
 test('a restart that waits for its delay is not made when the user stops it', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { id } = await running(ALWAYS);

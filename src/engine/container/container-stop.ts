@@ -23,7 +23,7 @@ import { notRunning, whileItRuns, type RunningNeeds } from './while-it-runs.ts';
 export type StopNeeds = EndingNeeds &
   ReleaseNeeds & {
     readonly containers: Pick<ContainerTable, 'find' | 'get'>;
-    readonly runtime: Pick<RunRuntime, 'kill' | 'thaw'>;
+    readonly runtime: Pick<RunRuntime, 'kill' | 'thaw'> & RunningNeeds['runtime'];
     readonly restarts: Pick<RestartTimers, 'forget' | 'isAwaitingAddress' | 'isRestartedByUser'>;
     readonly starts: Pick<StartsUnderWay, 'has'>;
     readonly health: Pick<HealthMonitor, 'watch'>;
@@ -118,11 +118,11 @@ export async function endRun(
   const signal = parseSignal(options.signal || record.spec.process.stopSignal || 'SIGTERM');
   const timeoutS = options.timeoutS ?? record.spec.process.stopTimeoutS ?? DEFAULT_STOP_TIMEOUT_S;
   if (signal !== 9 || timeoutS !== 0) {
-    await signalContainer(needs, record, signal);
+    await signalRun(needs, record, signal);
     await thawPaused(needs, record);
     if (timeoutS !== 0 && (await within(exited, timeoutS < 0 ? Infinity : timeoutS * 1000))) return true;
   }
-  await signalContainer(needs, record, 9);
+  await signalRun(needs, record, 9);
   if (!(await within(exited, killPatienceMs(needs)))) {
     throw systemError(`cannot stop container: ${id}: tried to kill container, but did not receive an exit event`);
   }
@@ -172,6 +172,15 @@ async function cancelRestart(needs: StopNeeds, held: Held, why: EndReason): Prom
   needs.waits.exited(id, { exitCode: stopped.state.exitCode, error: '' });
 }
 
+/** One that has just ended takes no signal; its exit is about to be dealt with, and who ends it waits for that. */
+async function signalRun(needs: StopNeeds, record: ContainerRecord, signal: number): Promise<void> {
+  try {
+    await signalContainer(needs, record, signal);
+  } catch (error) {
+    if (needs.runtime.runs(record.id)) throw error;
+  }
+}
+
 async function signalContainer(needs: StopNeeds, record: ContainerRecord, signal: number): Promise<void> {
   const now = needs.containers.get(record.id);
   if (!now || !isUp(now)) return;
@@ -182,6 +191,7 @@ async function signalContainer(needs: StopNeeds, record: ContainerRecord, signal
 /** A frozen process gets its signal when it thaws; if it does not end of it, it runs from then on. */
 async function thawPaused(needs: StopNeeds, { id }: ContainerRecord): Promise<void> {
   if (needs.containers.get(id)?.state.status !== 'paused') return;
+  if (!needs.runtime.runs(id)) return;
   needs.runtime.thaw(id);
   await lockToEnd(needs, id, async (held) => {
     if (held?.record.state.status !== 'paused') return;
@@ -197,12 +207,12 @@ export async function killContainer(needs: StopNeeds, ref: string, signalName: s
   const signal = parseSignal(signalName || 'SIGKILL');
   const stopSignal = parseSignal(record.spec.process.stopSignal || 'SIGTERM');
   const ends = signal === 9 || signal === stopSignal;
-  if (!ends && isUp(record)) return signalContainer(needs, record, signal);
+  if (!ends && isUp(record)) return whileItRuns(needs, id, () => signalContainer(needs, record, signal));
   // The user ended it: the restart policy must not bring it back.
   const claimed = await claimEnd(needs, record, {});
   if (claimed === 'nothing') throw notRunning(id);
   if (claimed === 'ended') return;
-  await signalContainer(needs, record, signal);
+  await signalRun(needs, record, signal);
   if (signal !== 9) return thawPaused(needs, record);
   await within(claimed.exited, killPatienceMs(needs));
 }
