@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, test } from 'node:test';
 import { silentLog, type Log } from '../base/log.ts';
+import { CONFIG_KEYS } from './config-keys.ts';
 import { daemonConfig } from './daemon-config.ts';
 import { LiveConfig } from './live-config.ts';
 import { readDaemonOptions } from './options/read.ts';
@@ -83,6 +84,8 @@ for (const { key } of DAEMON_OPTIONS.filter(({ reloads }) => reloads)) {
     assert.equal(events.length, 1);
     if (sample.shown) assert.equal(events[0]![sample.shown[0]], sample.shown[1]);
     assert.ok(!lines.some(({ message }) => message.includes('started again')), JSON.stringify(lines));
+    const told = lines.find(({ message }) => message === 'Reloaded configuration');
+    if (sample.shown) assert.deepEqual(told?.changed, [key]);
     become(base);
     assert.equal(JSON.stringify(live.current), before);
   });
@@ -95,6 +98,35 @@ test('what counts only after a restart is named, and stays as it is', () => {
   const changed = Object.fromEntries(lines.map(({ message, changed: names }) => [message, names]));
   assert.deepEqual(changed['Reloaded configuration'], ['labels']);
   assert.deepEqual(changed['these changes count when the daemon is started again'], ['dns', 'mtu']);
+});
+
+test('changes are told by the keys that the user has written', () => {
+  const { become } = start({ debug: true, tlsverify: false });
+  become({
+    'log-level': 'warn',
+    'log-opts': { 'max-size': '1m' },
+    'default-ulimits': { nofile: { Name: 'nofile', Hard: 9, Soft: 9 } },
+    'host-gateway-ips': ['10.0.0.9'],
+    'firewall-integration': false,
+    proxies: { 'http-proxy': 'http://p' },
+    tlscacert: '/ca',
+  });
+  const told = Object.fromEntries(lines.map(({ message, changed }) => [message, changed]));
+  assert.deepEqual(told['Reloaded configuration'], ['log-level']);
+  assert.deepEqual(told['these changes count when the daemon is started again'], [
+    'default-ulimits',
+    'firewall-integration',
+    'host-gateway-ips',
+    'log-opts',
+    'proxies',
+    'tlscacert',
+  ]);
+});
+
+test('each field of the configuration comes from keys that a file can have', () => {
+  const keys = [...DAEMON_OPTIONS.map(({ key }) => key), 'proxies'];
+  for (const [field, from] of Object.entries(CONFIG_KEYS))
+    for (const key of from) assert.ok(keys.includes(key), `${field}: ${key}`);
 });
 
 test('a file that cannot be used leaves the old configuration, and tells nobody', () => {

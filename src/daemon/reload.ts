@@ -4,6 +4,7 @@
  */
 import { errorMessage } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { changedKeys } from './config-keys.ts';
 import type { DaemonConfig } from './config-shape.ts';
 import { daemonConfig } from './daemon-config.ts';
 import type { LiveConfig } from './live-config.ts';
@@ -46,14 +47,15 @@ export function reload({ live, argv, log, addRuntimes, defaultRuntime, publish }
   const before = live.current;
   log.info({ file: before.configFile }, 'Got signal to reload configuration');
   try {
-    const read = daemonConfig(readDaemonOptions(argv));
+    const raw = readDaemonOptions(argv);
+    const read = daemonConfig(raw);
     const next = merged(before, read);
     if (next.defaultRuntime !== '') chooseNamedRuntime(runtimeTable(next.runtimes), next.defaultRuntime);
     addRuntimes(next);
     live.replace(next);
     for (const note of next.notes) if (!before.notes.includes(note)) log.warn({}, note);
-    log.info({ changed: changesBetween(before, next) }, 'Reloaded configuration');
-    const late = changesBetween(next, read);
+    log.info({ changed: changedKeys(before, next, raw) }, 'Reloaded configuration');
+    const late = changedKeys(next, read, raw);
     if (late.length > 0) log.warn({ changed: late }, 'these changes count when the daemon is started again');
     publish(reloadAttributes(next, defaultRuntime()));
   } catch (error) {
@@ -65,11 +67,6 @@ export function reload({ live, argv, log, addRuntimes, defaultRuntime, publish }
 function merged(before: DaemonConfig, read: DaemonConfig): DaemonConfig {
   const taken = Object.fromEntries(RELOADED.map((name) => [name, read[name]]));
   return { ...before, ...taken };
-}
-
-function changesBetween(a: DaemonConfig, b: DaemonConfig): string[] {
-  const names = Object.keys(b) as (keyof DaemonConfig)[];
-  return names.filter((name) => name !== 'notes' && JSON.stringify(a[name]) !== JSON.stringify(b[name])).sort();
 }
 
 /** dockerd's, of its event. */
