@@ -13,6 +13,11 @@ export interface ApiOptions {
   readonly maxIdle?: number;
   /** What was sent to a client on this machine and is not read by it yet; 0 where nobody knows. */
   readonly unreadBytes?: (socket: Socket) => number;
+  /**
+   * Calls `gone` when a client has closed its connection, not only its half of it; the result ends that. When absent a
+   * client that has said that it sends no more is missed with the next output.
+   */
+  readonly whenGone?: (socket: Socket, gone: () => void) => () => void;
   /** Versions before this one are refused; the oldest that is offered when absent or ''. */
   readonly oldestApi?: string;
   readonly experimental?: boolean;

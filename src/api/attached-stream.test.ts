@@ -41,7 +41,7 @@ test('a client that leaves in the middle of the output lets go of what is read f
     detach: () => wake?.(),
   } as unknown as AttachSession;
   const running = runSession(
-    { socket, input: new SocketInput(socket, []), headTaken: async () => {} },
+    { socket, input: new SocketInput(socket, []), headTaken: async () => {}, whenGone: () => () => {} },
     session,
     { stdin: false, stdout: true, stderr: true, write: writeRaw, detachKeys: Buffer.alloc(0) },
     silentLog,
@@ -85,7 +85,7 @@ test('what was sent is not kept: a session takes no more memory the longer it la
   })();
   const session = { tty: false, output, detach: () => {} } as unknown as AttachSession;
   await runSession(
-    { socket, input: new SocketInput(socket, []), headTaken: async () => {} },
+    { socket, input: new SocketInput(socket, []), headTaken: async () => {}, whenGone: () => () => {} },
     session,
     { stdin: false, stdout: true, stderr: true, write: writeRaw, detachKeys: Buffer.alloc(0) },
     silentLog,

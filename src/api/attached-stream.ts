@@ -40,9 +40,15 @@ export async function runSession(
     session.detach();
   };
   socket.once('close', detach);
-  void pumpInput(connection, session, options, detach).catch((error: unknown) => {
-    log.debug({ error: errorMessage(error) }, 'stdin of a session failed');
-  });
+  let forget = () => {};
+  void pumpInput(connection, session, options, detach)
+    // Not before: a client that sends and leaves at once has its input delivered.
+    .finally(() => {
+      if (!departure.over) forget = connection.whenGone(detach);
+    })
+    .catch((error: unknown) => {
+      log.debug({ error: errorMessage(error) }, 'stdin of a session failed');
+    });
   try {
     await unlessLeft(connection.headTaken(), departure);
     await pumpOutput(socket, session, options, departure);
@@ -51,6 +57,7 @@ export async function runSession(
   } finally {
     socket.off('close', detach);
     detach();
+    forget();
     await endConnection(connection, options.farewell?.());
   }
 }

@@ -36,6 +36,8 @@ export interface HijackedConnection {
    * read ahead for the head and drop what came with it: their output must not be there yet.
    */
   headTaken(): Promise<void>;
+  /** Calls `gone` when the client has closed its connection, not only its half of it; the result ends that. */
+  whenGone(gone: () => void): () => void;
 }
 
 const HEAD_PATIENCE_MS = 10_000;
@@ -63,8 +65,13 @@ export function takeOver(call: Call, head: string): HijackedConnection {
   const input = new SocketInput(socket, earlyBytes.get(socket) ?? []);
   earlyBytes.delete(socket);
   socket.write(head);
-  const unread = call.options.unreadBytes ?? (() => 0);
-  return { socket, input, headTaken: () => headTaken(socket, unread) };
+  const { unreadBytes = () => 0, whenGone = () => () => {} } = call.options;
+  return {
+    socket,
+    input,
+    headTaken: () => headTaken(socket, unreadBytes),
+    whenGone: (gone) => whenGone(socket, gone),
+  };
 }
 
 async function headTaken(socket: Socket, unread: (socket: Socket) => number): Promise<void> {

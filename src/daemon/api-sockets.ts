@@ -6,8 +6,6 @@ import { dirname } from 'node:path';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import { CausewayError, errorCode, errorMessage } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import { isKernelError } from '../kernel/errors.ts';
-import { unreadBytes } from '../kernel/socket.ts';
 import type { DaemonConfig } from './config-shape.ts';
 import type { ClientLimits } from './client-limits.ts';
 import { makeDirectory } from './directories.ts';
@@ -58,18 +56,6 @@ export async function checkHosts({ hosts, group, activated }: ApiListening): Pro
     const probe = createServer();
     await listen(probe, tcpAddress(host), host);
     await new Promise((resolve) => probe.close(resolve));
-  }
-}
-
-/** What was sent to a client and is not read by it yet. The kernel tells it of unix sockets only: 0 for others. */
-export function unreadByClient(socket: Socket): number {
-  const { fd = -1 } = (socket as { _handle?: { fd?: number } | null })._handle ?? {};
-  if (fd < 0 || socket.remoteAddress !== undefined) return 0;
-  try {
-    return unreadBytes(fd);
-  } catch (error) {
-    if (isKernelError(error)) return 0;
-    throw error;
   }
 }
 

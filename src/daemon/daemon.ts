@@ -26,9 +26,10 @@ import { makeLogKeeper } from '../oci/logs/log-thread.ts';
 import { MountSources } from '../oci/mount-sources.ts';
 import { Runtime } from '../oci/runtime.ts';
 import { Store, type Change } from '../store/store.ts';
-import { checkHosts, listenOn, unreadByClient, type ApiListening } from './api-sockets.ts';
+import { checkHosts, listenOn, type ApiListening } from './api-sockets.ts';
 import { buildInfo } from './build-info.ts';
 import { clientLimits } from './client-limits.ts';
+import { unreadByClient, whenClientGone } from './client-sockets.ts';
 import { integrationNotes, refuseLogOptions } from './config-check.ts';
 import type { DaemonConfig } from './daemon-config.ts';
 import { makeDirectory } from './directories.ts';
@@ -323,6 +324,7 @@ async function start(
         experimental: config.experimental,
         explain: (error) => nameUnwritable(error, roots(config)),
         unreadBytes: unreadByClient,
+        whenGone: whenClientGone,
         maxIdle: listening.limits.idle,
       }),
     listening,

@@ -27,10 +27,13 @@ export class Poller {
     this.fd = check(epollCreate1(EPOLL_CLOEXEC), 'create epoll descriptor');
   }
 
-  /** Once for each descriptor: KernelError EEXIST if it is in already. */
-  add(fd: number): void {
-    this.#event.writeUInt32LE(EPOLLIN, 0);
-    this.#event.writeInt32LE(fd, DATA_OFFSET);
+  /**
+   * Once for each descriptor: KernelError EEXIST if it is in already. `hangup`: it counts as ready not when it can be
+   * read, but when both its directions have ended, or it has failed. `key`: what `wait` names in place of its number.
+   */
+  add(fd: number, { hangup = false, key = fd } = {}): void {
+    this.#event.writeUInt32LE(hangup ? 0 : EPOLLIN, 0); // EPOLLHUP and EPOLLERR are reported in any case
+    this.#event.writeInt32LE(key, DATA_OFFSET);
     check(epollCtl(this.fd, EPOLL_CTL_ADD, fd, this.#event), `watch descriptor ${fd}`);
   }
 
@@ -55,9 +58,10 @@ export class Poller {
   }
 
   /** Calls `ready` from Node's event loop with what can be read, as long as something can. Keeps the process alive. */
-  watch(ready: (fds: number[]) => void): void {
+  watch(ready: (fds: number[]) => void): FdWatch {
     this.#watch?.close();
     this.#watch = new FdWatch(this.fd, { readable: true }, () => ready(this.wait(0)));
+    return this.#watch;
   }
 
   close(): void {

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { ApiOptions } from '../../src/api/api-options.ts';
 import { createApiServer } from '../../src/api/server.ts';
-import { unreadByClient } from '../../src/daemon/api-sockets.ts';
+import { unreadByClient, whenClientGone } from '../../src/daemon/client-sockets.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { MemoryBackend } from './memory-backend.ts';
 
@@ -43,6 +43,7 @@ export async function serve(test: TestContext, options: Partial<ApiOptions> = {}
     cgroupVersion: '2',
     defaultRuntime: 'crun',
     unreadBytes: unreadByClient,
+    whenGone: whenClientGone,
     ...options,
   });
   server.listen(socketPath);

@@ -1,5 +1,6 @@
 /** Input and output of run, exec, start and attach through real clients: nothing of the output is lost, whatever becomes of the input. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { hijacked, joined } from '../api/hijacked.ts';
@@ -9,7 +10,9 @@ import { PROJECT, TestEngine, until } from '../harness/test-engine.ts';
 let engine: TestEngine;
 
 before(async () => {
-  engine = await TestEngine.start();
+  engine = await TestEngine.start({ flags: ['-H', 'tcp://127.0.0.1:2375'] });
+  // How long the kernel remembers a connection whose client has gone: only then is a probe of the daemon answered so.
+  engine.host.sysctl('net.ipv4.tcp_fin_timeout', '1');
   engine.importFixtures();
   engine.ok('run', '-d', '--name', 'long', 'busybox', 'sleep', '100000');
 });
@@ -110,26 +113,61 @@ for (const Tty of [false, true]) {
   }
 }
 
-test('info counts what is open: an attached client makes it more, until the client goes', async () => {
-  const info = async (): Promise<{ NFd: number; NGoroutines: number }> => {
-    const { text } = await callApi(engine.socket, 'GET', '/info', undefined, 60_000);
-    return JSON.parse(text) as { NFd: number; NGoroutines: number };
-  };
-  const id = idOf(await post('/containers/create', { Image: 'busybox', Cmd: ['true'] }));
-  const sessions: Awaited<ReturnType<typeof open>>[] = [];
-  const before = await info();
-  // More than what comes and goes of itself.
-  for (let one = 0; one < 30; one++) sessions.push(await open(`/containers/${id}/attach?stream=1&stdin=1&stdout=1`));
-  const during = await info();
-  assert.ok(during.NFd > before.NFd + 20, `descriptors: ${before.NFd}, then ${during.NFd}`);
-  assert.ok(during.NGoroutines > before.NGoroutines + 20, `at work: ${before.NGoroutines}, then ${during.NGoroutines}`);
-  for (const { socket } of sessions) socket.destroy();
-  await until('it is as before', async () => {
-    const now = await info();
-    return now.NFd < before.NFd + 10 && now.NGoroutines < before.NGoroutines + 10;
+/** What a client may watch of a container that says nothing. */
+const WATCHES: Readonly<Record<string, string>> = {
+  'attach with stdin': 'POST /containers/ID/attach?stream=1&stdin=1&stdout=1',
+  'attach without stdin': 'POST /containers/ID/attach?stream=1&stdout=1&stderr=1',
+  'logs -f': 'GET /containers/ID/logs?follow=1&stdout=1&stderr=1',
+  events: 'GET /events?filters=%7B%22label%22%3A%5B%22none%22%5D%7D',
+  stats: 'GET /containers/ID/stats',
+};
+/** Opens 30 of them, as a client does that sends nothing more; says so, and stays. Killed, it leaves without a word. */
+const WATCHER = String.raw`
+  const [where, request] = process.argv.slice(1);
+  const upgrade = request.startsWith('POST') ? 'Connection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n' : '';
+  const place = where.startsWith('/') ? { path: where } : { host: '127.0.0.1', port: where };
+  let open = 0;
+  for (let one = 0; one < 30; one++) {
+    const socket = require('net').connect({ ...place, allowHalfOpen: true });
+    socket.write(request + ' HTTP/1.1\r\nHost: docker\r\n' + upgrade + '\r\n');
+    socket.once('data', () => {
+      if (++open === 30) console.log('open');
+      if (upgrade && !request.includes('stdin') && one % 2) socket.end(); // its half, as docker does
+    });
+  }`;
+
+for (const [watch, request] of Object.entries(WATCHES)) {
+  test(`${watch}: clients that leave are noticed, over a unix socket and TCP, though the container says nothing`, async () => {
+    const info = async (): Promise<{ NFd: number; NGoroutines: number }> => {
+      const { text } = await callApi(engine.socket, 'GET', '/info', undefined, 60_000);
+      return JSON.parse(text) as { NFd: number; NGoroutines: number };
+    };
+    for (const where of [engine.socket, '2375']) {
+      const before = await info();
+      const line = request.replace('ID', 'long');
+      const client = engine.host.spawn(process.execPath, ['-e', WATCHER, where, line], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      try {
+        const ended = once(client, 'exit').then(() => assert.fail('the client ended'));
+        await Promise.race([once(client.stdout!, 'data'), ended]);
+        ended.catch(() => {}); // it is killed
+        const during = await info();
+        assert.ok(during.NFd > before.NFd + 20, `descriptors: ${before.NFd}, then ${during.NFd}`);
+        assert.ok(
+          during.NGoroutines > before.NGoroutines + 20,
+          `at work: ${before.NGoroutines}, then ${during.NGoroutines}`,
+        );
+      } finally {
+        client.kill('SIGKILL');
+      }
+      await until(`it is as before at ${where}`, async () => {
+        const now = await info();
+        return now.NFd < before.NFd + 10 && now.NGoroutines < before.NGoroutines + 10;
+      });
+    }
   });
-  await callApi(engine.socket, 'DELETE', `/containers/${id}`, undefined, 60_000);
-});
+}
 
 test('docker-py and the Ansible plugin: of 200 execs and more by four clients none loses its output', () => {
   const ran = engine.host.run(

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import test from 'node:test';
 import { DatagramBatch } from '../../src/kernel/datagram.ts';
 import { isKernelError } from '../../src/kernel/errors.ts';
+import { HangupWatch } from '../../src/kernel/hangup-watch.ts';
 import { drainEventfd, openEventfd, Poller, signalEventfd } from '../../src/kernel/poller.ts';
 import { portHolder } from '../../src/kernel/port-holder.ts';
 import {
@@ -316,4 +317,49 @@ test('seqpacket: packets keep their borders, to the end', async () => {
     () => connectSeqpacket(join(directory, 'x'.repeat(108))),
     (error) => isKernelError(error, 'ENAMETOOLONG'),
   );
+});
+
+test('a connection that the other side has closed is told from one that it has half closed', async (t) => {
+  const path = join(directory, 'hangup');
+  const server = createServer({ allowHalfOpen: true }).listen(path);
+  t.after(() => server.close());
+  const watch = new HangupWatch();
+  t.after(() => watch.close());
+  const descriptors = new Set<number>();
+  const told: number[] = [];
+  for (let round = 0; round < 3; round++) {
+    const clients: Socket[] = [];
+    const sockets: Socket[] = [];
+    for (let one = 0; one < 3; one++) {
+      clients.push(connect({ path, allowHalfOpen: true }));
+      const [socket] = (await once(server, 'connection')) as [Socket];
+      sockets.push(socket.resume());
+    }
+    const [half, whole, unwatched] = clients as [Socket, Socket, Socket];
+    const forget = sockets.map((socket, index) => {
+      const { fd } = (socket as unknown as { _handle: { fd: number } })._handle;
+      descriptors.add(fd);
+      return watch.add(fd, () => told.push(index));
+    });
+    forget[2]!();
+    const ended = once(sockets[0]!, 'end');
+    half.end();
+    await ended;
+    unwatched.destroy();
+    whole.destroy();
+    await eventually(() => told.length > round);
+    assert.deepEqual(told, Array(round + 1).fill(1));
+    sockets[0]!.write('still read');
+    const [data] = (await once(half, 'data')) as [Buffer];
+    assert.equal(data.toString(), 'still read');
+    // What ends after the descriptor was closed, perhaps when its number is another's, takes nothing from that one.
+    for (const socket of sockets) {
+      const closed = socket.closed ? undefined : once(socket, 'close');
+      socket.destroy();
+      await closed;
+    }
+    half.destroy();
+    forget.forEach((end) => end());
+  }
+  assert.ok(descriptors.size < 9, 'numbers of descriptors came again');
 });

@@ -23,6 +23,7 @@ export function openWebsocket(call: Call): WebsocketConnection {
     socket: connection.socket,
     input,
     headTaken: () => connection.headTaken(),
+    whenGone: (gone) => connection.whenGone(gone),
     farewell: () => closeFrame(input.violated ? CLOSE_CODE.violation : CLOSE_CODE.normal),
   };
 }
