@@ -6,6 +6,7 @@ import type { ContainerRecord } from '../../model/container.ts';
 import { removeContainer } from './container-remove.ts';
 import { renameContainer } from './container-rename.ts';
 import { restartContainer } from './container-restart.ts';
+import { resizeContainer } from './container-streams.ts';
 import { killContainer, pauseContainer, stopContainer, unpauseContainer } from './container-stop.ts';
 
 let engine: EngineOnFakes;
@@ -81,6 +82,20 @@ test('a signal to a run that has just ended is refused as to any that does not r
     return Promise.reject(new Error(`no such container in the runtime: ${id}`));
   });
   await assert.rejects(killContainer(engine.parts, id, 'SIGHUP'), /^CausewayError: container \w+ is not running$/);
+});
+
+test('the terminal of a run that has just ended has no size any more, in the words for any that does not run', async () => {
+  const { id } = await running();
+  const runtime = {
+    runs: () => false,
+    resize: () => {
+      throw new Error(`no such container in the runtime: ${id}`);
+    },
+  };
+  await assert.rejects(
+    resizeContainer({ ...engine.parts, runtime }, id, 24, 80),
+    /^CausewayError: container \w+ is not running$/,
+  );
 });
 
 test('a restart that waits for its delay is not made when the user stops it', async (t) => {

@@ -11,7 +11,7 @@ import type { ContainerLogs } from './container-logs.ts';
 import { isUp } from './container-stop.ts';
 import type { ContainerTable } from './container-table.ts';
 import type { ExitWaits } from './exit-waits.ts';
-import { whileItRuns } from './while-it-runs.ts';
+import { notRunning, whileItRuns } from './while-it-runs.ts';
 import type { AttachOptions, LogFrame, LogQuery } from '../../model/streams.ts';
 
 export interface LogNeeds {
@@ -119,7 +119,7 @@ async function untilOver(needs: LogNeeds, id: string, signal: AbortSignal): Prom
 export async function resizeContainer(
   needs: {
     readonly containers: Pick<ContainerTable, 'find'>;
-    readonly runtime: Pick<LiveRuntime, 'resize'>;
+    readonly runtime: Pick<LiveRuntime, 'resize' | 'runs'>;
     readonly events: EventBus;
   },
   ref: string,
@@ -127,7 +127,7 @@ export async function resizeContainer(
   columns: number,
 ): Promise<void> {
   const record = needs.containers.find(ref);
-  if (!isUp(record)) throw conflict(`container ${record.id} is not running`);
-  needs.runtime.resize(record.id, rows, columns);
+  if (!isUp(record)) throw notRunning(record.id);
+  await whileItRuns(needs, record.id, () => needs.runtime.resize(record.id, rows, columns));
   publishContainerEvent(needs.events, record, 'resize', { height: String(rows), width: String(columns) });
 }
