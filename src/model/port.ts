@@ -12,6 +12,14 @@ export interface PortBinding {
 /** By '80/tcp'. */
 export type PortBindings = Readonly<Record<string, readonly PortBinding[]>>;
 
+/**
+ * What the list of a port stands for. One without bindings is published on a port that is chosen, as with Docker up to
+ * 29, which warns of it since API 1.52; `inspect` goes on showing the list as it was given.
+ */
+export function meantBindings(list: readonly PortBinding[]): readonly PortBinding[] {
+  return list.length > 0 ? list : [{ hostIp: '', hostPort: '' }];
+}
+
 /** A container's port. */
 export interface Port {
   readonly port: number;

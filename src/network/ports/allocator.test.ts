@@ -219,6 +219,17 @@ test('-P: exposed ports without bindings, lowest first', () => {
   assert.deepEqual(show(ports.publish(owner('other'), wants({}, ['80/tcp']), OPTIONS)), []);
 });
 
+test('a port with an empty list of bindings gets a port that is chosen', () => {
+  const { ports } = setUp();
+  const wanted = wants({ '80/tcp': [], '81/tcp': [on('8081')] }, ['80/tcp', '82/tcp']);
+  assert.deepEqual(show(ports.publish(owner('web'), wanted, OPTIONS)), [
+    '81/tcp -> 0.0.0.0:8081',
+    '81/tcp -> :::8081',
+    '80/tcp -> 0.0.0.0:32768',
+    '80/tcp -> :::32768',
+  ]);
+});
+
 test('what does not parse is refused', () => {
   const refuse = (bindings: Record<string, PortBinding[]>) => () => wants(bindings);
   assert.throws(refuse({ '80/tcp': [on('99999')] }), {

@@ -92,6 +92,20 @@ test('what is added and removed again leaves the bindings as they were', () => {
   );
 });
 
+test('an empty list of bindings stands for a port that is chosen', () => {
+  const bindings = { '80/tcp': [] };
+  assert.deepEqual(withBindings(bindings, parseBindings({ '80/tcp': [binding('8080')] })), {
+    '80/tcp': [binding(''), binding('8080')],
+  });
+  assert.deepEqual(withoutBindings(bindings, parseBindings({ '80/tcp': [binding('')] })), {
+    bindings: {},
+    missing: [],
+  });
+  const [any4, any6] = both(32768) as [PublishedPort, PublishedPort];
+  assert.deepEqual(withoutPublished(bindings, [any4, any6], []), {});
+  assert.deepEqual(withoutPublished(bindings, [any4], [any6]), { '80/tcp': [binding('', '::')] });
+});
+
 test('of a container that does not run, bindings are named as they were given', () => {
   const bindings = { '80/tcp': [binding('8080'), binding('9000-9010')], '53/udp': [binding('')] };
   assert.deepEqual(withoutBindings(bindings, parseBindings({ '80/tcp': [binding('')], '53/udp': [binding('1')] })), {

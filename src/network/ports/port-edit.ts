@@ -5,6 +5,7 @@
 import { bracketed, canonicalIp } from '../../model/addresses.ts';
 import {
   formatPort,
+  meantBindings,
   parseBinding,
   parsePort,
   type PortBinding,
@@ -16,7 +17,10 @@ import type { WantedPort } from './port-request.ts';
 /** `bindings` and those of `wanted`. */
 export function withBindings(bindings: PortBindings, wanted: readonly WantedPort[]): PortBindings {
   const next: Record<string, readonly PortBinding[]> = { ...bindings };
-  for (const { port, bindings: more } of wanted) next[formatPort(port)] = [...(next[formatPort(port)] ?? []), ...more];
+  for (const { port, bindings: more } of wanted) {
+    const present = next[formatPort(port)];
+    next[formatPort(port)] = [...(present ? meantBindings(present) : []), ...more];
+  }
   return next;
 }
 
@@ -63,7 +67,7 @@ export function withoutBindings(
   for (const { port, bindings: gone } of named) {
     const key = formatPort(port);
     for (const one of gone) {
-      const before = next[key] ?? [];
+      const before = next[key] ? meantBindings(next[key]) : [];
       const rest = before.filter((other) => !means(one, other));
       if (rest.length === before.length) missing.push(describeNamed(port, one));
       next[key] = rest;
@@ -88,7 +92,7 @@ export function withoutPublished(
   for (const [key, removedHere] of gone) {
     const list = bindings[key];
     if (!list) continue; // chosen by -P, which names no host side
-    const rest = withoutPublishedOf(list, removedHere, staying.get(key) ?? []);
+    const rest = withoutPublishedOf(meantBindings(list), removedHere, staying.get(key) ?? []);
     if (rest.length === 0) delete next[key];
     else next[key] = rest;
   }

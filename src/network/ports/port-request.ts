@@ -3,6 +3,7 @@ import { canonicalIp, ipVersion } from '../../model/addresses.ts';
 import {
   comparePorts,
   formatPort,
+  meantBindings,
   parseBinding,
   parseBoundPort,
   type Port,
@@ -50,7 +51,7 @@ export function wantedPorts(
     for (const binding of bindings) parseBinding(binding);
     const key = formatPort(port);
     const entry = wanted.get(key) ?? { port, bindings: [] };
-    entry.bindings.push(...bindings);
+    entry.bindings.push(...meantBindings(bindings));
     wanted.set(key, entry);
   }
   return [...wanted.values()].toSorted((a, b) => comparePorts(a.port, b.port));
