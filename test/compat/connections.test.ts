@@ -139,7 +139,10 @@ describe('what a connection can be asked for', () => {
       connect(SYSCTLS, 'net.ipv4.conf.eth1.forwarding=1'),
       /unrecognised network interface sysctl 'net.ipv4.conf.eth1.forwarding=1'; represent/,
     );
-    assert.match(connect(IFNAME, 'eth0'), /the container has an interface eth0 already/);
+    assert.match(
+      connect(IFNAME, 'eth0'),
+      /failed to add interface \S+ to sandbox: error renaming interface "\S+" to "eth0": file exists/,
+    );
     for (const name of ['sixteen-bytes-xx', 'a/b', 'lo'])
       assert.match(connect(IFNAME, name), new RegExp(`invalid interface name "${name}"`));
     assert.match(refused('network', 'connect', '--ip', '10.92.0.1', 'b', 'one'), /Address already in use/);

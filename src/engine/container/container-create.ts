@@ -27,6 +27,7 @@ import { furnish } from './furnish.ts';
 import { foreignPlatformWarnings } from './foreign-platform.ts';
 import { checkImageShare, commandOf, mergeImage, oddPortWarnings } from './image-defaults.ts';
 import { rememberNames } from './known-names.ts';
+import { cgroupnsModeOf } from './cgroupns-mode.ts';
 import { checkEndpointConfigs } from '../network/endpoint-configs.ts';
 import { connectionsOf, joinedContainerRef, networkModeKind } from './network-mode.ts';
 import { checkRestartPolicy } from './restart-policy.ts';
@@ -36,7 +37,15 @@ type Volumes = Pick<VolumeService, 'create' | 'remove' | 'keeping' | 'get'>;
 export type CreateNeeds = FollowNeeds & {
   readonly config: Pick<
     EngineConfig,
-    'dataRoot' | 'runtimeNames' | 'hostname' | 'shmSizeBytes' | 'ipcMode' | 'cgroupnsMode' | 'logDriver' | 'logOptions'
+    | 'dataRoot'
+    | 'runtimeNames'
+    | 'hostname'
+    | 'shmSizeBytes'
+    | 'ipcMode'
+    | 'cgroupMode'
+    | 'cgroupnsMode'
+    | 'logDriver'
+    | 'logOptions'
   >;
   readonly containers: Pick<ContainerTable, 'add' | 'tryFind'>;
   readonly names: Pick<NameReservations, 'reserve'>;
@@ -200,7 +209,7 @@ function completeSpec(
       shmSizeBytes: spec.host.shmSizeBytes || needs.config.shmSizeBytes,
       ipcMode: joinedById(needs, spec.host.ipcMode) || needs.config.ipcMode,
       pidMode: joinedById(needs, spec.host.pidMode),
-      cgroupnsMode: spec.host.cgroupnsMode || needs.config.cgroupnsMode,
+      cgroupnsMode: cgroupnsModeOf(spec.host, needs.config),
       // The daemon's options are of its own driver.
       logConfig: {
         type: logType,

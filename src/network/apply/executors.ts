@@ -87,7 +87,7 @@ export const EXECUTORS: { readonly [K in StepKind]: Executor<K> } = {
         );
       if (isKernelError(error, 'EEXIST'))
         throw conflict(
-          `the container has an interface ${link} already: choose another name with com.docker.network.endpoint.ifname`,
+          `failed to add interface ${hostLink} to sandbox: error renaming interface "${hostLink}" to "${link}": file exists: the container has an interface of that name already, choose another one with com.docker.network.endpoint.ifname`,
         );
       throw error;
     }
