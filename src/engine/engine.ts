@@ -34,7 +34,7 @@ import { handleExit, noteOom, type RuntimeExit } from './container/container-exi
 import { NameReservations } from './container/container-name.ts';
 import { addPorts, removePorts } from './container/container-ports.ts';
 import { ContainerLogs } from './container/container-logs.ts';
-import { removeContainer, removeHeld } from './container/container-remove.ts';
+import { makeDeletions, removeContainer, removeHeld } from './container/container-remove.ts';
 import { renameContainer } from './container/container-rename.ts';
 import { restartContainer } from './container/container-restart.ts';
 import { startContainer, startHeld } from './container/container-start.ts';
@@ -162,6 +162,7 @@ export function createEngine(deps: EngineDeps) {
     restarts: new RestartTimers(),
     starts: new StartsUnderWay(),
     health: new HealthMonitor(probes),
+    deletions: makeDeletions(),
   };
   // Each use-case takes of these what it declares.
   const starting = { ...base, remove: (held: Held, options: { volumes: boolean }) => removeHeld(base, held, options) };

@@ -11,7 +11,7 @@ import { silentLog } from '../../src/base/log.ts';
 import { AskedStops } from '../../src/engine/container/asked-stops.ts';
 import { AttachHub } from '../../src/engine/container/attach-hub.ts';
 import { handleExit, type RuntimeExit } from '../../src/engine/container/container-exit.ts';
-import { removeHeld } from '../../src/engine/container/container-remove.ts';
+import { makeDeletions, removeHeld } from '../../src/engine/container/container-remove.ts';
 import { startHeld } from '../../src/engine/container/container-start.ts';
 import { ContainerTable } from '../../src/engine/container/container-table.ts';
 import { ExitWaits } from '../../src/engine/container/exit-waits.ts';
@@ -223,6 +223,7 @@ export class EngineOnFakes {
       devices: { editsFor: async () => NO_EDITS },
       restarts: new RestartTimers(),
       starts: new StartsUnderWay(),
+      deletions: makeDeletions(),
     };
     const starting = {
       ...base,

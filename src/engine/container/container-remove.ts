@@ -1,10 +1,11 @@
 /**
  * `rm`, and what follows from it for links. A removal that failed half-way is finished at the next start of the daemon.
  */
-import { rm } from 'node:fs/promises';
 import { tryAgainLater } from '../../base/again.ts';
+import { Backlog } from '../../base/backlog.ts';
 import { conflict, errorMessage } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
+import { removeTree } from '../../base/remove-tree.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import type { EngineConfig } from '../engine-config.ts';
 import type { ExecTable } from '../exec/exec-table.ts';
@@ -37,8 +38,13 @@ export type RemoveHeldNeeds = ReleaseNeeds & {
   readonly logs: Pick<ContainerLogs, 'forget'>;
   readonly waits: Pick<ExitWaits, 'removed'>;
   readonly events: EventBus;
+  /** Of files that nobody sees any more. */
+  readonly deletions: Backlog;
   readonly log: Log;
 };
+
+/** Directories of removed containers: a removal waits for none of them, unless these come faster than a disk deletes. */
+export const makeDeletions = (): Backlog => new Backlog({ atOnce: 4, room: 64 });
 
 /** How a container is removed whose lock is held. */
 export type RemoveHeld = (held: Held, options: { volumes: boolean }) => Promise<void>;
@@ -116,7 +122,8 @@ export async function removeHeld(needs: RemoveHeldNeeds, held: Held, options: { 
   }
   const { dir } = containerPaths(needs.config.dataRoot, id);
   // Files that nobody sees any more go beside. What a daemon leaves of them that ends before, the next one removes.
-  void removeLeftover(needs, id, () => needs.logs.forget(id).then(() => rm(dir, { recursive: true, force: true })));
+  const removeFiles = () => removeLeftover(needs, id, () => needs.logs.forget(id).then(() => removeTree(dir)));
+  await needs.deletions.add(removeFiles);
   const leftovers = [
     () => needs.network.forget(id),
     () => needs.rootfs.remove(id),
