@@ -171,4 +171,4 @@ function page(): void {
   });
 }
 
-if (enterTestHost(import.meta.url)) describe('the firewall page', page);
+if (enterTestHost()) describe('the firewall page', page);

@@ -22,7 +22,7 @@ const FLAGS = [
 ];
 const NEIGHBOUR = `/run/neighbour-${process.pid}`;
 
-if (enterTestHost(import.meta.url)) {
+if (enterTestHost()) {
   describe("a bridge of the user's", ofTheUser);
   describe('a bridge of another engine', ofAnother);
 }

@@ -71,7 +71,7 @@ function scenarios(withFirewalld: boolean, inputPolicy: boolean): void {
   });
 }
 
-if (enterTestHost(import.meta.url)) {
+if (enterTestHost()) {
   for (const [inputPolicy, mode] of [
     [false, 'by default'],
     [true, 'with --respect-input-policy'],

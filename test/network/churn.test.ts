@@ -210,4 +210,4 @@ function generator(seed: number): () => number {
   };
 }
 
-if (enterTestHost(import.meta.url)) describe('churn', churn);
+if (enterTestHost()) describe('churn', churn);

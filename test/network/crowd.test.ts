@@ -15,7 +15,7 @@ const FEW = 10;
 const MANY = 250;
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-if (enterTestHost(import.meta.url)) describe('a crowded network', scenarios);
+if (enterTestHost()) describe('a crowded network', scenarios);
 
 function scenarios(): void {
   let lab: Lab;

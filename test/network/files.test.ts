@@ -233,4 +233,4 @@ function scenarios(): void {
   });
 }
 
-if (enterTestHost(import.meta.url)) describe('the files of containers', scenarios);
+if (enterTestHost()) describe('the files of containers', scenarios);

@@ -11,8 +11,7 @@ import { enterTestHost } from './inside.ts';
 import { Lab } from './lab.ts';
 import { Packets } from './packets.ts';
 
-if (enterTestHost(import.meta.url))
-  describe('what is ours in firewalld', { skip: missingFirewall('firewalld') ?? false }, zones);
+if (enterTestHost()) describe('what is ours in firewalld', { skip: missingFirewall('firewalld') ?? false }, zones);
 
 function zones(): void {
   const firewall = new HostFirewall('firewalld');

@@ -114,7 +114,7 @@ function behind(name: FirewallName): void {
   });
 }
 
-if (enterTestHost(import.meta.url)) {
+if (enterTestHost()) {
   const names = Object.keys(FIREWALLS) as FirewallName[];
   for (const name of names) describe(`behind ${name}`, { skip: missingFirewall(name) ?? false }, () => behind(name));
   test('the documentation shows these tables', (t) => {

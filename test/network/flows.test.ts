@@ -104,4 +104,4 @@ function follow(): void {
   });
 }
 
-if (enterTestHost(import.meta.url)) describe('flows', follow);
+if (enterTestHost()) describe('flows', follow);

@@ -356,7 +356,7 @@ function family(version: 4 | 6): void {
   }
 }
 
-if (enterTestHost(import.meta.url)) {
+if (enterTestHost()) {
   describe('foreign sources over IPv4 put nothing into flows of others', () => family(4));
   describe('foreign sources over IPv6 put nothing into flows of others', () => family(6));
 }

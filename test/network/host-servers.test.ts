@@ -73,4 +73,4 @@ function scenarios(): void {
   });
 }
 
-if (enterTestHost(import.meta.url)) describe("the host's name servers", scenarios);
+if (enterTestHost()) describe("the host's name servers", scenarios);

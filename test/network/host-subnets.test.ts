@@ -8,7 +8,7 @@ import type { Log } from '../../src/base/log.ts';
 import { enterTestHost } from './inside.ts';
 import { askTcp, Lab, run } from './lab.ts';
 
-if (enterTestHost(import.meta.url)) describe("the host's own subnets", scenarios);
+if (enterTestHost()) describe("the host's own subnets", scenarios);
 
 const OVERLAP =
   /network bridge has the subnet 172\.17\.0\.0\/16, and so has lan0 of this host \(172\.17\.200\.1\/16\): traffic goes to one of the two; give it another subnet with --bip/;

@@ -7,7 +7,7 @@ import { after, afterEach, before, describe, test } from 'node:test';
 import { enterTestHost } from './inside.ts';
 import { askTcp, askUdp, Lab, run } from './lab.ts';
 
-if (enterTestHost(import.meta.url)) {
+if (enterTestHost()) {
   describe('published ports and the input policy of the host', () => scenarios(true));
   describe('published ports as Docker has them', () => scenarios(false));
 }

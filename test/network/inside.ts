@@ -4,12 +4,11 @@
  */
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
 
 const INSIDE = 'CAUSEWAY_TEST_NETNS';
 
 /** True in the process that is inside. In the outer one: runs the inner one and exits as it did. */
-export function enterTestHost(fileUrl: string): boolean {
+export function enterTestHost(): boolean {
   if (process.env[INSIDE] !== undefined) return true;
   const name = `cwt-${randomBytes(4).toString('hex')}`;
   must('ip', ['netns', 'add', name]);
@@ -25,7 +24,7 @@ export function enterTestHost(fileUrl: string): boolean {
       'private',
       process.execPath,
       ...process.execArgv,
-      fileURLToPath(fileUrl),
+      process.argv[1]!, // the file, or what it was compiled to
     ];
     status = spawnSync('nsenter', args, { stdio: 'inherit', env }).status ?? 1;
   } finally {

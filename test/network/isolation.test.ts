@@ -395,7 +395,7 @@ Only ever stricter:
 `;
 }
 
-if (enterTestHost(import.meta.url)) {
+if (enterTestHost()) {
   describe('isolation over IPv4', () => table(4));
   describe('isolation over IPv6', () => table(6));
   test('the documentation shows this table', () => {

@@ -148,4 +148,4 @@ function scenarios(): void {
   });
 }
 
-if (enterTestHost(import.meta.url)) describe('large rulesets', scenarios);
+if (enterTestHost()) describe('large rulesets', scenarios);

@@ -10,7 +10,7 @@ import type { Sandbox } from '../../src/network/service.ts';
 import { enterTestHost } from './inside.ts';
 import { askTcp, Lab, ping, run } from './lab.ts';
 
-if (enterTestHost(import.meta.url)) {
+if (enterTestHost()) {
   for (const setting of ['0', '1'])
     describe(`links with --icc=false, bridge-nf-call-iptables=${setting}`, () => scenarios(setting));
 }

@@ -212,4 +212,4 @@ function scenarios(): void {
   });
 }
 
-if (enterTestHost(import.meta.url)) describe('macvlan', scenarios);
+if (enterTestHost()) describe('macvlan', scenarios);

@@ -10,7 +10,7 @@ import type { Fact } from '../../src/network/firewall/facts/fact.ts';
 import { enterTestHost } from './inside.ts';
 import { askTcp, Lab, run } from './lab.ts';
 
-if (enterTestHost(import.meta.url)) describe('many ports', scenarios);
+if (enterTestHost()) describe('many ports', scenarios);
 
 /** What `nft list chain` says of every chain of ours. */
 function chains(): string {

@@ -143,7 +143,7 @@ function family(version: 4 | 6): void {
   });
 }
 
-if (enterTestHost(import.meta.url)) {
+if (enterTestHost()) {
   describe('martians over IPv4', () => family(4));
   describe('martians over IPv6', () => family(6));
 }

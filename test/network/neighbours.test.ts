@@ -5,7 +5,7 @@ import type { Sandbox } from '../../src/network/service.ts';
 import { enterTestHost } from './inside.ts';
 import { Lab, ping, run } from './lab.ts';
 
-if (enterTestHost(import.meta.url)) describe('neighbours', scenarios);
+if (enterTestHost()) describe('neighbours', scenarios);
 
 const POOL = { ipRange: '', gateway: '', auxAddresses: {} };
 const V4 = '10.30.0.9';

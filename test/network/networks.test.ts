@@ -10,7 +10,7 @@ import type { IpamPool, NetworkSpec } from '../../src/model/network.ts';
 import { enterTestHost } from './inside.ts';
 import { askTcp, Lab, ping, run } from './lab.ts';
 
-if (enterTestHost(import.meta.url)) describe('networks', scenarios);
+if (enterTestHost()) describe('networks', scenarios);
 
 const ONLY_V6: Partial<NetworkSpec> = { enableIpv4: false, enableIpv6: true };
 

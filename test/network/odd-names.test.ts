@@ -10,7 +10,7 @@ import type { NetworkRecord } from '../../src/model/network.ts';
 import { enterTestHost } from './inside.ts';
 import { askTcp, Lab, run } from './lab.ts';
 
-if (enterTestHost(import.meta.url)) {
+if (enterTestHost()) {
   describe('names that nft cannot read', names);
   test('advice is a command whatever bridges are called', advice);
 }

@@ -9,7 +9,7 @@ import type { Log } from '../../src/base/log.ts';
 import { enterTestHost } from './inside.ts';
 import { askTcp, Lab, run } from './lab.ts';
 
-if (enterTestHost(import.meta.url)) describe('another data root', scenarios);
+if (enterTestHost()) describe('another data root', scenarios);
 
 function scenarios(): void {
   const labs: Lab[] = [];

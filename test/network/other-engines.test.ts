@@ -10,7 +10,7 @@ import { hostInterfaceMac } from '../../src/network/interfaces/interface-name.ts
 import { enterTestHost } from './inside.ts';
 import { askTcp, foreignContainer, Lab, removeForeignContainer, run } from './lab.ts';
 
-if (enterTestHost(import.meta.url)) {
+if (enterTestHost()) {
   describe('what other engines made', theirs);
   describe('the traffic of other engines', traffic);
 }

@@ -803,4 +803,4 @@ function scenarios(): void {
   });
 }
 
-if (enterTestHost(import.meta.url)) describe('other firewalls', scenarios);
+if (enterTestHost()) describe('other firewalls', scenarios);

@@ -319,7 +319,7 @@ function olderDocker(): void {
   );
 }
 
-if (enterTestHost(import.meta.url)) {
+if (enterTestHost()) {
   behind('ufw', [], ufwAsItComes);
   behind('firewalld', [], firewalldAsItComes);
   behind(undefined, [], withoutOthers);

@@ -164,7 +164,7 @@ function beside(column: (typeof BESIDE)[number]): void {
   }
 }
 
-if (enterTestHost(import.meta.url)) {
+if (enterTestHost()) {
   const reason = (column: string) => missing(engineOf(column));
   for (const column of BESIDE) describe(`beside ${column}`, { skip: reason(column) ?? false }, () => beside(column));
   test('the documentation shows this table', (t) => {

@@ -272,7 +272,7 @@ The ports are open at the host's IPv6 addresses as well; the relay passes on wha
 ${tableOf(WITHOUT_IPV6)}`;
 }
 
-if (enterTestHost(import.meta.url)) {
+if (enterTestHost()) {
   describe('every path', () => paths(PATHS, '0', true));
   describe('bridged packets pass the filters', () => paths(WITH_BRIDGE_NETFILTER, '1', true));
   describe('to a container without IPv6', () => paths(WITHOUT_IPV6, '0', false));

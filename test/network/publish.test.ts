@@ -6,7 +6,7 @@ import { enterTestHost } from './inside.ts';
 import { askTcp, askUdp, Lab, run } from './lab.ts';
 import type { Sandbox } from '../../src/network/service.ts';
 
-if (enterTestHost(import.meta.url)) {
+if (enterTestHost()) {
   for (const bridgeNetfilter of ['0', '1']) {
     describe(`published ports, bridge-nf-call-iptables=${bridgeNetfilter}`, () => paths(bridgeNetfilter));
   }

@@ -9,7 +9,7 @@ import type { Repair, Sandbox } from '../../src/network/service.ts';
 import { enterTestHost } from './inside.ts';
 import { askTcp, Lab, run } from './lab.ts';
 
-if (enterTestHost(import.meta.url)) describe('repair', scenarios);
+if (enterTestHost()) describe('repair', scenarios);
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -166,4 +166,4 @@ function scenarios(): void {
   });
 }
 
-if (enterTestHost(import.meta.url)) describe('containers that claim to be the router', scenarios);
+if (enterTestHost()) describe('containers that claim to be the router', scenarios);

@@ -9,7 +9,7 @@ import type { Sandbox } from '../../src/network/service.ts';
 import { enterTestHost } from './inside.ts';
 import { askTcp, Lab, ping, run } from './lab.ts';
 
-if (enterTestHost(import.meta.url)) describe('the network service', scenarios);
+if (enterTestHost()) describe('the network service', scenarios);
 
 function interfaces(sandbox: Sandbox): string[] {
   const { out } = run('nsenter', `--net=${sandbox.netns}`, 'ip', '-o', '-4', 'addr', 'show');

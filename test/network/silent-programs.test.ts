@@ -152,4 +152,4 @@ function scenarios(): void {
   });
 }
 
-if (enterTestHost(import.meta.url)) describe('programs of other firewalls', scenarios);
+if (enterTestHost()) describe('programs of other firewalls', scenarios);

@@ -12,7 +12,7 @@ import { deleteNetns } from '../../src/kernel/netns.ts';
 import { enterTestHost } from './inside.ts';
 import { askTcp, foreignContainer, Lab, makeOtherHost, run } from './lab.ts';
 
-if (enterTestHost(import.meta.url)) describe('packets between interfaces that are not ours', scenarios);
+if (enterTestHost()) describe('packets between interfaces that are not ours', scenarios);
 
 const FORWARD = '/proc/sys/net/ipv4/ip_forward';
 const FORWARD6 = '/proc/sys/net/ipv6/conf/all/forwarding';

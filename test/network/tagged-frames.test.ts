@@ -281,4 +281,4 @@ function scenarios(): void {
   });
 }
 
-if (enterTestHost(import.meta.url)) describe('frames that are not plain IP', scenarios);
+if (enterTestHost()) describe('frames that are not plain IP', scenarios);
