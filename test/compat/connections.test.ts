@@ -285,6 +285,18 @@ describe('in every state', () => {
         'container cannot be connected to multiple networks with one of the networks in private (none) mode',
       );
     }
+    // What is wrong with the settings comes first, whatever else is wrong.
+    for (const [network, name] of [
+      ['host', 'two'],
+      ['none', 'two'],
+      ['bridge', 'one'],
+      ['bridge', 'host'],
+    ] as const) {
+      assert.match(
+        refused('network', 'connect', '--alias', 'x', network, name),
+        /network-scoped alias is supported only for containers in user defined networks/,
+      );
+    }
     docker('network', 'disconnect', 'none', 'one');
     docker('network', 'connect', 'a', 'one');
     assert.deepEqual(interfaces('one'), ['eth0 10.91.0.3/24']);

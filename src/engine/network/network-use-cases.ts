@@ -9,6 +9,7 @@ import type { Connection, ContainerRecord } from '../../model/container.ts';
 import type { EndpointSpec } from '../../model/endpoint.ts';
 import type { NetworkRecord, NetworkSpec } from '../../model/network.ts';
 import type { Filters } from '../../model/filters.ts';
+import { checkEndpointSpec } from '../../network/ipam/endpoint-check.ts';
 import { namespaceOn } from '../../network/plan/network-policy.ts';
 import { publishNetworkEvent } from '../container/container-events.ts';
 import type { ContainerTable } from '../container/container-table.ts';
@@ -125,7 +126,7 @@ export function connectContainer(
   return needs.containers.locked(containerRef, async (held) => {
     const { id, record } = held;
     const network = findNetwork(needs.network, networkRef);
-    checkConnectable(needs, record, network);
+    checkConnectable(needs, record, network, spec);
     const connection: Connection = { networkId: network.id, networkName: network.name, spec };
     needs.network.checkConnection(connection);
     // Also while it is started again, if others share its network.
@@ -140,8 +141,15 @@ export function connectContainer(
   });
 }
 
-function checkConnectable(needs: Pick<ConnectNeeds, 'network'>, record: ContainerRecord, network: NetworkRecord): void {
+/** In Docker's order: what is asked of the endpoint is judged before whether the two go together. */
+function checkConnectable(
+  needs: Pick<ConnectNeeds, 'network'>,
+  record: ContainerRecord,
+  network: NetworkRecord,
+  spec: EndpointSpec,
+): void {
   const kind = networkModeKind(record.spec.connection.networkMode);
+  if (kind !== 'container') checkEndpointSpec(network, spec);
   if (kind !== 'host' && namespaceOn(network) === 'host') {
     throw invalid('cannot connect container to host network - container must be created in host network mode');
   }
