@@ -28,6 +28,15 @@ const KNOWN_ARCHITECTURES = new Set(
   ),
 );
 const MAX_SHOWN = 200;
+/** System, machine and variant. */
+const MAX_PARTS = 3;
+const COMPONENT = [/^[A-Za-z0-9_.-]+$/, 'component', 'platform specifier component must match'] as const;
+/** 'windows(10.0.17763+win32k)': with a version and features. */
+const SYSTEM_COMPONENT = [
+  /^([A-Za-z0-9_-]+)(?:\(([A-Za-z0-9_.%-]*)((?:\+[A-Za-z0-9_.%-]+)*)\))?$/,
+  'OS component',
+  'OSAndVersion specifier component must match',
+] as const;
 
 export const HOST_PLATFORM: Platform = {
   os: 'linux',
@@ -39,14 +48,12 @@ export const HOST_PLATFORM: Platform = {
 export function parsePlatform(text: string): Platform {
   if (text === '') return HOST_PLATFORM;
   const quoted = JSON.stringify(text.slice(0, MAX_SHOWN));
-  const parts = text.split('/');
-  if (parts.length > 3) throw invalid(`${quoted}: cannot parse platform specifier: invalid argument`);
-  const bad = parts.find((part) => !/^[A-Za-z0-9_.-]+$/.test(part));
-  if (bad !== undefined) {
-    throw invalid(
-      `${JSON.stringify(bad.slice(0, MAX_SHOWN))} is an invalid component of ${quoted}: platform specifier component must match "^[A-Za-z0-9_.-]+$": invalid argument`,
-    );
-  }
+  if (text.includes('*')) throw invalid(`${quoted}: wildcards not yet supported: invalid argument`);
+  const parts = splitOff(text, MAX_PARTS + 1);
+  checkComponents(parts, quoted);
+  if (parts.length > MAX_PARTS) throw invalid(`${quoted}: cannot parse platform specifier: invalid argument`);
+  // The version of an operating system decides nothing here: no image of Linux has one.
+  parts[0] = parts[0]!.replace(/\(.*/, '');
   const [first = '', second, third = ''] = parts.map((part) => part.toLowerCase());
   if (second !== undefined) return { os: first, ...machine(second, third) };
   // One word is an operating system or an architecture.
@@ -55,6 +62,23 @@ export function parsePlatform(text: string): Platform {
   if (!KNOWN_ARCHITECTURES.has(one.architecture))
     throw invalid(`${quoted}: unknown operating system or architecture: invalid argument`);
   return { os: 'linux', ...one };
+}
+
+/** At most `count` parts; the last keeps the rest. */
+function splitOff(text: string, count: number): string[] {
+  const parts = text.split('/');
+  return parts.length <= count ? parts : [...parts.slice(0, count - 1), parts.slice(count - 1).join('/')];
+}
+
+function checkComponents(parts: readonly string[], quoted: string): void {
+  for (const [i, part] of parts.entries()) {
+    const [pattern, name, rule] = i === 0 ? SYSTEM_COMPONENT : COMPONENT;
+    if (pattern.test(part)) continue;
+    const shown = JSON.stringify(part.slice(0, MAX_SHOWN));
+    throw invalid(
+      `${shown} is an invalid ${name} of ${quoted}: ${rule} ${JSON.stringify(pattern.source)}: invalid argument`,
+    );
+  }
 }
 
 function machine(name: string, variant: string): { architecture: string; variant: string } {

@@ -5,8 +5,8 @@ import { invalid } from '../base/errors.ts';
 import { formatNumber, isGoInteger } from '../base/go-integer.ts';
 
 /**
- * Parses and checks a JSON body. `typeName` is what Docker calls the structure ('CreateRequest'); `complaint` begins the
- * sentence of an error.
+ * Parses and checks a JSON body. `typeName` is what Docker calls the structure, with its package
+ * ('container.CreateRequest'); `complaint` begins the sentence of an error.
  */
 export function parseBody<const S extends v.GenericSchema>(
   schema: S,
@@ -15,6 +15,24 @@ export function parseBody<const S extends v.GenericSchema>(
   complaint = 'invalid JSON',
 ): v.InferOutput<S> {
   return checkValue(schema, typeName, parseJson(body, complaint), complaint);
+}
+
+/** The same for a text that is one document (Go's Unmarshal), where a body is read from a stream (Go's Decoder). */
+export function parseDocument<const S extends v.GenericSchema>(
+  schema: S,
+  typeName: string,
+  text: string,
+  complaint: string,
+): v.InferOutput<S> {
+  let value: unknown;
+  try {
+    value = parseJsonText(text);
+  } catch (error) {
+    const { message } = error as Error;
+    const problem = error instanceof NestingError ? message : describeSyntaxError(text, message);
+    throw invalid(`${complaint}: ${problem === ENDED ? 'unexpected end of JSON input' : problem}`);
+  }
+  return checkValue(schema, typeName, value, complaint);
 }
 
 export function checkValue<const S extends v.GenericSchema>(
@@ -34,16 +52,16 @@ export function parseJson(body: string, complaint = 'invalid JSON'): unknown {
     return parseJsonText(body);
   } catch (error) {
     const { message } = error as Error;
-    throw invalid(
-      error instanceof NestingError ? `${complaint}: ${message}` : describeSyntaxError(body, message, complaint),
-    );
+    const problem = error instanceof NestingError ? message : describeSyntaxError(body, message);
+    throw invalid(problem.endsWith(TOO_MUCH) ? 'unexpected content after JSON' : `${complaint}: ${problem}`);
   }
 }
 
 /** "json: cannot unmarshal number into Go struct field Config.Image of type string" */
 function describeIssue(issue: v.BaseIssue<unknown>, typeName: string): string {
   const path = (issue.path ?? []).map((item) => String(item.key)).join('.');
-  const field = path === '' ? `value of type ${typeName}` : `struct field ${typeName}.${path} of type ${goType(issue)}`;
+  const struct = typeName.slice(typeName.lastIndexOf('.') + 1);
+  const field = path === '' ? `value of type ${typeName}` : `struct field ${struct}.${path} of type ${goType(issue)}`;
   return `json: cannot unmarshal ${isGoInteger(issue.message) ? numberOrType(issue.input) : jsonType(issue.input)} into Go ${field}`;
 }
 
@@ -71,13 +89,16 @@ function goType(issue: v.BaseIssue<unknown>): string {
   return 'int64';
 }
 
+const ENDED = 'unexpected EOF';
+const TOO_MUCH = 'after top-level value';
+
 /** Node says where; Go says what. The sentence is Go's as far as it can be told from the text. */
-function describeSyntaxError(body: string, nodeMessage: string, complaint: string): string {
-  if (/end of (JSON )?(input|data)|Unterminated/i.test(nodeMessage)) return `${complaint}: unexpected EOF`;
+function describeSyntaxError(body: string, nodeMessage: string): string {
+  if (/end of (JSON )?(input|data)|Unterminated/i.test(nodeMessage)) return ENDED;
   const position = Number(/at position (\d+)/.exec(nodeMessage)?.[1] ?? firstNonSpace(body));
-  if (position >= body.trimEnd().length) return `${complaint}: unexpected EOF`;
-  if (/after JSON/i.test(nodeMessage)) return 'unexpected content after JSON';
+  if (position >= body.trimEnd().length) return ENDED;
   const character = body[position] ?? body[firstNonSpace(body)] ?? '';
+  if (/after JSON/i.test(nodeMessage)) return `invalid character '${character}' ${TOO_MUCH}`;
   const before = body.slice(0, position).trimEnd().slice(-1);
   const context =
     before === '{' || (before === ',' && /property name/i.test(nodeMessage))
@@ -89,7 +110,7 @@ function describeSyntaxError(body: string, nodeMessage: string, complaint: strin
         : /Expected ':'/.test(nodeMessage)
           ? 'after object key'
           : 'looking for beginning of value';
-  return `${complaint}: invalid character '${character}' ${context}`;
+  return `invalid character '${character}' ${context}`;
 }
 
 function firstNonSpace(body: string): number {

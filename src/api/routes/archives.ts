@@ -57,7 +57,7 @@ async function exportContainer(call: Call): Promise<void> {
 async function commitContainer(call: Call): Promise<void> {
   const { query } = call;
   const body = await call.jsonText({ maxBytes: MAX_PROCESS_JSON_BYTES });
-  const config = body.trim() === '' ? undefined : parseBody(configSchema, 'Config', body);
+  const config = body.trim() === '' ? undefined : parseBody(configSchema, 'container.CreateRequest', body);
   if (config) validateConfig(config);
   const container = query.text('container');
   if (container === '') throw notFound('No such container: ');

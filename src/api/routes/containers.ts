@@ -48,7 +48,7 @@ export function addContainerRoutes(routes: RouteTable): void {
 }
 
 async function createContainer(call: Call): Promise<void> {
-  const { value: request, sent } = await call.requiredJson(createRequestSchema, 'CreateRequest', {
+  const { value: request, sent } = await call.requiredJson(createRequestSchema, 'container.CreateRequest', {
     maxBytes: MAX_PORTS_JSON_BYTES,
   });
   if (![...sent].some((name) => CONFIG_FIELD_NAMES.has(name)))
@@ -185,7 +185,7 @@ async function renameContainer(call: Call): Promise<void> {
 }
 
 async function updateContainer(call: Call): Promise<void> {
-  const request = await call.json(updateRequestSchema, 'UpdateConfig');
+  const request = await call.json(updateRequestSchema, 'container.UpdateConfig');
   const warnings = validateResources(request, true);
   validateRestartPolicy(request.RestartPolicy);
   const restartPolicy = toRestartPolicy(request.RestartPolicy);

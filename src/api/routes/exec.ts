@@ -21,7 +21,7 @@ export function addExecRoutes(routes: RouteTable): void {
 }
 
 async function createExec(call: Call): Promise<void> {
-  const request = await call.json(execCreateSchema, 'ExecOptions', { maxBytes: MAX_PROCESS_JSON_BYTES });
+  const request = await call.json(execCreateSchema, 'container.ExecOptions', { maxBytes: MAX_PROCESS_JSON_BYTES });
   if (request.Cmd.length === 0) throw invalid('No exec command specified');
   parseDetachKeys(request.DetachKeys, 'escape');
   const id = await call.backend.streams.execCreate(call.name, {
@@ -47,7 +47,7 @@ function consoleSize(size: readonly number[] | null): readonly [number, number] 
 
 async function startExec(call: Call): Promise<void> {
   expectHijack(call);
-  const request = await call.json(execStartSchema, 'ExecStartOptions');
+  const request = await call.json(execStartSchema, 'container.ExecStartOptions');
   parseDetachKeys(request.DetachKeys, 'escape');
   const exec = await call.backend.streams.execClaim(call.name);
   const consoleSizeAsked = request.Tty ? consoleSize(request.ConsoleSize) : null;

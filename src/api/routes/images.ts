@@ -11,7 +11,7 @@ import { readFilters } from '../filters.ts';
 import { listEntries } from '../list-entries.ts';
 import { toHistoryJson, toImageJson, toImageSummary } from '../map/image-json.ts';
 import { pullReference, pushReference, repoTagReference, tagTarget } from '../named-image.ts';
-import { platformIn, platformsIn } from '../platform-query.ts';
+import { everyPlatform, firstPlatform, onlyPlatform } from '../platform-query.ts';
 import { streamProgress } from '../progress-stream.ts';
 import { readRegistryAuth } from '../registry-auth.ts';
 import type { RouteTable } from '../route-table.ts';
@@ -52,7 +52,7 @@ async function listImages(call: Call): Promise<void> {
 }
 
 async function inspectImage(call: Call): Promise<void> {
-  const platform = platformIn(call.query.texts('platform'));
+  const platform = firstPlatform(call.query.texts('platform'));
   if (platform && call.query.flag('manifests'))
     throw invalid('conflicting options: manifests and platform options cannot both be set');
   const view = await call.backend.images.inspectImage(call.name, platform);
@@ -66,7 +66,7 @@ async function inspectImage(call: Call): Promise<void> {
 async function imageHistory(call: Call): Promise<void> {
   call.reply(
     200,
-    toHistoryJson(await call.backend.images.imageHistory(call.name, platformIn(call.query.texts('platform')))),
+    toHistoryJson(await call.backend.images.imageHistory(call.name, firstPlatform(call.query.texts('platform')))),
   );
 }
 
@@ -105,7 +105,7 @@ async function createImage(call: Call): Promise<void> {
 
 async function loadImages(call: Call): Promise<void> {
   const quiet = call.query.flag('quiet', true);
-  const platform = platformIn(call.query.texts('platform'));
+  const platform = onlyPlatform(call.query.texts('platform'));
   await streamProgress(
     call,
     (report) =>
@@ -123,8 +123,9 @@ async function loadImages(call: Call): Promise<void> {
 }
 
 async function saveImages(call: Call, names: readonly string[]): Promise<void> {
-  const platforms = platformsIn(call.query.texts('platform'));
-  if (platforms.length > 1 && call.olderThan('1.52')) throw invalid('multiple platform parameters not supported');
+  const values = call.query.texts('platform');
+  const one = call.olderThan('1.52') ? onlyPlatform(values) : undefined;
+  const platforms = one ? [one] : everyPlatform(values.filter((value) => value !== ''));
   const tar = await call.backend.images.saveImages(names, platforms);
   await sendTar(call, tar);
 }
@@ -132,7 +133,7 @@ async function saveImages(call: Call, names: readonly string[]): Promise<void> {
 async function pushImage(call: Call): Promise<void> {
   const ref = pushReference(call.name, call.query.text('tag'));
   const auth = readRegistryAuth(call.request.headers['x-registry-auth']);
-  const platform = platformIn(call.query.texts('platform'));
+  const platform = firstPlatform(call.query.texts('platform'));
   await streamProgress(call, (report) => call.backend.images.push(ref, auth, platform, report, call.signal));
 }
 
@@ -157,7 +158,7 @@ async function tagImage(call: Call): Promise<void> {
 
 async function removeImage(call: Call): Promise<void> {
   if (call.name.trim() === '') throw invalid('image name cannot be blank');
-  const platforms = platformsIn(call.query.texts('platforms'));
+  const platforms = everyPlatform(call.query.texts('platforms'));
   if (platforms.length > 1) throw invalid('multiple platforms are not supported');
   const removed = await call.backend.images.removeImage(call.name, {
     ...(platforms[0] ? { platform: platforms[0] } : {}),

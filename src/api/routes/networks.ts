@@ -56,7 +56,7 @@ async function inspectNetwork(call: Call): Promise<void> {
 }
 
 async function createNetwork(call: Call): Promise<void> {
-  const request = await call.json(networkCreateSchema, 'CreateRequest', { maxBytes: MAX_LABELS_JSON_BYTES });
+  const request = await call.json(networkCreateSchema, 'network.CreateRequest', { maxBytes: MAX_LABELS_JSON_BYTES });
   validateLabels(request.Labels);
   const spec = toNetworkSpec(request);
   validateNetwork(spec);
@@ -65,13 +65,16 @@ async function createNetwork(call: Call): Promise<void> {
 }
 
 async function connectNetwork(call: Call): Promise<void> {
-  const { Container: container, EndpointConfig: endpoint } = await call.json(networkConnectSchema, 'ConnectOptions');
+  const { Container: container, EndpointConfig: endpoint } = await call.json(
+    networkConnectSchema,
+    'network.ConnectOptions',
+  );
   await call.backend.networks.connect(call.name, container, endpoint ? toEndpointSpec(endpoint) : EMPTY_ENDPOINT_SPEC);
   call.replyEmpty(200);
 }
 
 async function disconnectNetwork(call: Call): Promise<void> {
-  const { Container: container, Force: force } = await call.json(networkDisconnectSchema, 'DisconnectOptions');
+  const { Container: container, Force: force } = await call.json(networkDisconnectSchema, 'network.DisconnectOptions');
   await call.backend.networks.disconnect(call.name, container, force);
   call.replyEmpty(200);
 }

@@ -109,7 +109,7 @@ async function diskUsage(call: Call): Promise<void> {
 }
 
 async function login(call: Call): Promise<void> {
-  const auth = await call.json(authSchema, 'AuthConfig');
+  const auth = await call.json(authSchema, 'registry.AuthConfig');
   const { status, identityToken } = await call.backend.system.login({
     username: auth.username,
     password: auth.password,

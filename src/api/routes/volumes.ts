@@ -44,7 +44,7 @@ async function inspectVolume(call: Call): Promise<void> {
 }
 
 async function createVolume(call: Call): Promise<void> {
-  const request = await call.json(volumeCreateSchema, 'CreateOptions', { maxBytes: MAX_LABELS_JSON_BYTES });
+  const request = await call.json(volumeCreateSchema, 'volume.CreateOptions', { maxBytes: MAX_LABELS_JSON_BYTES });
   validateLabels(request.Labels);
   if (request.ClusterVolumeSpec !== null) throw notImplemented('This engine has no cluster volumes.');
   const view = await call.backend.volumes.createVolume({

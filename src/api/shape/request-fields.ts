@@ -13,7 +13,7 @@ export interface BodyField {
   readonly value?: string;
 }
 
-/** Routes that Docker refuses to older clients, by their first version. */
+/** Routes that do not exist for older clients, by their first version. */
 export const ROUTES_SINCE: Readonly<Record<string, string>> = {
   'GET /images/:name/attestations': '1.55',
 };

@@ -1,5 +1,5 @@
 /** Answers and requests in the shape that their API version has, by the tables of this folder. */
-import { invalid } from '../../base/errors.ts';
+import { invalid, notFound } from '../../base/errors.ts';
 import { olderThan } from '../versions.ts';
 import { ANSWER_FIELDS, type AnswerField } from './answer-fields.ts';
 import { fieldPath, isEmpty, withoutField, type FieldPath } from './field-path.ts';
@@ -72,9 +72,8 @@ export function knowsParameter(name: string, { route, version }: Pick<Shape, 'ro
   return bound.startsWith('-') ? olderThan(version, bound.slice(1)) : !olderThan(version, bound);
 }
 
-/** Refuses a route to clients that are too old for it, in Docker's words. */
+/** A route that came later does not exist for older clients, as in the Docker that they were made for. */
 export function checkRouteVersion({ route, version }: Pick<Shape, 'route' | 'version'>): void {
   const since = ROUTES_SINCE[route];
-  if (since !== undefined && olderThan(version, since))
-    throw invalid(`${route.replace(/:(\w+)/, '{$1:.*}')} requires minimum API version ${since}`);
+  if (since !== undefined && olderThan(version, since)) throw notFound('page not found');
 }
