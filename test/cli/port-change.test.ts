@@ -227,6 +227,11 @@ test('what cannot be is refused, in the words of a start, and leaves nothing', a
   assert.match(String(change('ls')[1]), /^80\/tcp -> 0\.0\.0\.0:9500$/m);
   engine.ok('rm', '-f', 'ls');
   assert.match(String(change('ls')[2]), /^causeway: 'causeway port ls' needs a CONTAINER/);
+  for (const word of ['ls', 'add', 'rm'])
+    assert.match(
+      String(change(word)[2]),
+      new RegExp(`\\n\\nRun 'causeway port ${word} --help' for more information\\n$`),
+    );
   assert.match(String(change('ls', 'nobody')[2]), /No such container: nobody/);
 
   engine.ok('run', '-d', '--name', 'on-host', '--network', 'host', 'busybox', 'sleep', '1000');

@@ -6,10 +6,11 @@
  *   contexts/tls/SHA256(name)/docker/{ca,cert,key}.pem
  */
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { StatusError } from '../command/status-error.ts';
 import type { TlsFiles } from './tls-files.ts';
+import { readConfigFile } from './user-file.ts';
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.+-]+$/;
 
@@ -33,7 +34,7 @@ export function readContext(configDirectory: string, name: string): Context {
   const path = join(configDirectory, 'contexts/meta', id, 'meta.json');
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readConfigFile(path).toString();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw unresolved((error as Error).message);
     throw unresolved(`context not found: open ${path}: no such file or directory`);
@@ -54,7 +55,7 @@ export function listContexts(configDirectory: string): Context[] {
   const contexts: Context[] = [];
   for (const id of ids) {
     try {
-      const text = readFileSync(join(configDirectory, 'contexts/meta', id, 'meta.json'), 'utf8');
+      const text = readConfigFile(join(configDirectory, 'contexts/meta', id, 'meta.json')).toString();
       const context = parse(text, join(configDirectory, 'contexts/tls', id, 'docker'));
       if (typeof context !== 'string') contexts.push(context);
     } catch {

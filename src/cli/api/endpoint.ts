@@ -2,7 +2,14 @@
 import { StatusError } from '../command/status-error.ts';
 import { chosenContext, DEFAULT_CONTEXT } from './context.ts';
 import { parseSsh, type SshTarget } from './ssh-target.ts';
-import { configDirectory, readTls, tlsOfFlags, type TlsFlags, type TlsOptions } from './tls-files.ts';
+import {
+  configDirectory,
+  readTls,
+  refuseTlsWithoutAuthority,
+  tlsOfFlags,
+  type TlsFlags,
+  type TlsOptions,
+} from './tls-files.ts';
 
 const DEFAULT_HOST = 'unix:///run/causeway/causeway.sock';
 const DEFAULT_TCP_PORT = 2375;
@@ -59,7 +66,11 @@ export class Endpoints {
     if (this.#flags.hosts.length > 1)
       throw new StatusError('Failed to initialize: unable to resolve docker endpoint: Specify only one -H');
     const name = this.#context();
-    if (name === undefined) return parseEndpoint(this.defaultHost(), tlsOfFlags(this.#flags, this.#env));
+    if (name === undefined) {
+      const endpoint = parseEndpoint(this.defaultHost(), tlsOfFlags(this.#flags, this.#env));
+      if (endpoint.kind === 'unix') refuseTlsWithoutAuthority(this.#flags, this.#env);
+      return endpoint;
+    }
     const { host, tls, skipVerify } = this.#store!.readContext(configDirectory(this.#env), name);
     const secure = Object.keys(tls).length > 0 ? readTls(tls, skipVerify) : undefined;
     return parseEndpoint(host, secure ?? tlsOfFlags(this.#flags, this.#env));

@@ -2,11 +2,12 @@
  * Credentials for registries: written to ~/.causeway/config.json, read from there and then from Docker's own
  * ~/.docker/config.json. Credential helpers named in either file are asked.
  */
-import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { StatusError } from '../command/status-error.ts';
 import { configDirectory } from './tls-files.ts';
+import { readConfigFile } from './user-file.ts';
 
 /** The key under which Docker keeps the credentials of Docker Hub. */
 export const DOCKER_HUB = 'https://index.docker.io/v1/';
@@ -37,8 +38,10 @@ const dockerConfigPath = (): string => join(configDirectory(process.env), 'confi
 function readConfig(path: string): ConfigFile | undefined {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
-  } catch {
+    text = readConfigFile(path).toString();
+  } catch (error) {
+    // Docker goes on without what it may not read; what would never end is said.
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
     return undefined;
   }
   try {

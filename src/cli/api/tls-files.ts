@@ -1,8 +1,9 @@
 /** The files that a connection over TLS uses, from flags, Docker's variables or a context. */
-import { readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { StatusError } from '../command/status-error.ts';
+import { readNamedFile } from './user-file.ts';
 
 export interface TlsFiles {
   readonly ca?: string;
@@ -38,10 +39,23 @@ export function tlsOfFlags(flags: TlsFlags, env: NodeJS.ProcessEnv): TlsOptions 
   const directory = env['DOCKER_CERT_PATH'] || configDirectory(env);
   const file = (wanted: string, name: string) => {
     const path = wanted || join(directory, name);
-    return wanted !== '' || isThere(path) ? path : undefined;
+    return wanted !== '' || existsSync(path) ? path : undefined;
   };
   const files = { ca: file(flags.ca, 'ca.pem'), cert: file(flags.cert, 'cert.pem'), key: file(flags.key, 'key.pem') };
   return readTls(Object.fromEntries(Object.entries(files).filter(([, path]) => path !== undefined)), !verify);
+}
+
+/**
+ * A socket of this machine needs no TLS, and has none: like Docker, who asks for it and has no authority's certificate
+ * is told so, in place of being left to believe that the daemon was verified.
+ */
+export function refuseTlsWithoutAuthority(flags: TlsFlags, env: NodeJS.ProcessEnv): void {
+  const wanted = flags.tls || flags.tlsVerify || (env['DOCKER_TLS_VERIFY'] ?? '') !== '';
+  const path = flags.ca || join(env['DOCKER_CERT_PATH'] || configDirectory(env), 'ca.pem');
+  if (wanted && !existsSync(path))
+    throw new StatusError(
+      `Failed to initialize: unable to resolve docker endpoint: open ${path}: no such file or directory`,
+    );
 }
 
 /** Docker's client configuration: DOCKER_CONFIG, or ~/.docker. */
@@ -57,7 +71,7 @@ export function readTls(files: TlsFiles, skipVerify: boolean): TlsOptions {
   }
   const read = (path: string, what: string) => {
     try {
-      return readFileSync(path);
+      return readNamedFile(path);
     } catch (error) {
       throw new StatusError(`Failed to initialize: could not read ${what} ${path}: ${(error as Error).message}`);
     }
@@ -68,13 +82,4 @@ export function readTls(files: TlsFiles, skipVerify: boolean): TlsOptions {
     ...(files.key === undefined ? {} : { key: read(files.key, 'TLS key') }),
     rejectUnauthorized: !skipVerify,
   };
-}
-
-function isThere(path: string): boolean {
-  try {
-    readFileSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

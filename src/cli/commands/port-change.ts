@@ -20,7 +20,7 @@ export function changeWithoutSpec(path: string, args: readonly string[]): Status
   if (!command) return undefined;
   const missing = args.length === 1 ? 'a CONTAINER and a SPEC' : 'a SPEC: what to publish, like 8081:80';
   return new StatusError(
-    `${PROGRAM}: '${path} ${args[0]}' needs ${missing}\n\nUsage:  ${usageLine(`${path} ${args[0]}`, command.use)}\n\nSee '${path} ${args[0]} --help' for more information`,
+    `${PROGRAM}: '${path} ${args[0]}' needs ${missing}\n\nUsage:  ${usageLine(`${path} ${args[0]}`, command.use)}\n\nRun '${path} ${args[0]} --help' for more information`,
   );
 }
 

@@ -1,6 +1,6 @@
 /** From flags to the body of POST /containers/create. Throws with Docker's sentence for what cannot be. */
-import { readFileSync } from 'node:fs';
 import { isAbsolute, normalize, resolve } from 'node:path';
+import { readNamedFile } from '../api/user-file.ts';
 import { isCdiDevice } from '../../model/cdi-name.ts';
 import type {
   CreateBody,
@@ -247,7 +247,7 @@ function parseSecurityOptions(options: readonly string[]): { securityOptions: st
 function readProfile(path: string): string {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readNamedFile(path).toString();
   } catch (error) {
     throw new Error(`opening seccomp profile (${path}) failed: ${goFileError(error, 'open', path)}`);
   }

@@ -1,14 +1,16 @@
 /** --env-file and --label-file: one NAME=value a line, # comments. */
-import { readFileSync } from 'node:fs';
+import { readNamedFile } from '../api/user-file.ts';
 import { cut } from './flag-checks.ts';
 
 /** `valueOf` gives the value of a name without one; undefined leaves it out. Without it the name is kept as it is. */
 export function readVariableFile(path: string, valueOf?: (name: string) => string | undefined): string[] {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readNamedFile(path).toString();
   } catch (error) {
     const directory = (error as NodeJS.ErrnoException).code === 'EISDIR';
+    if ((error as NodeJS.ErrnoException).code === undefined)
+      throw new Error(`invalid env file (${path}): ${(error as Error).message}`);
     throw new Error(
       directory ? `invalid env file (${path}): ${goFileError(error, 'read', path)}` : goFileError(error, 'open', path),
     );
