@@ -21,6 +21,9 @@ import {
 
 /** Ends with 7 when it is told to. */
 const OBEDIENT = "trap 'exit 7' TERM; trap 'exit 0' HUP; echo up; while :; do sleep 0.1; done";
+/** From then on a signal is not the kernel's to ignore for a first process. */
+const listens = (engine: TestEngine, name: string): Promise<void> =>
+  until(`${name} listens to signals`, () => engine.docker('logs', name).out.includes('up'));
 const COUNTER = 'i=0; while :; do i=$((i+1)); echo line $i; sleep 0.05; done';
 
 interface Scene {
@@ -122,6 +125,7 @@ for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
       engine.ok('run', '-d', '--name', 'counter', 'busybox', 'sh', '-c', COUNTER);
       engine.ok('run', '-d', '--name', 'policy', '--restart', 'always', 'busybox', 'sh', '-c', OBEDIENT);
       engine.ok('run', '-d', '--name', 'frozen', 'busybox', 'sh', '-c', OBEDIENT);
+      await listens(engine, 'frozen');
       engine.ok('pause', 'frozen');
       // What ends, in one way or another, while there is no daemon.
       for (const [name, ...flags] of [
@@ -141,6 +145,7 @@ for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
         ['stopped', 'no'],
       ] as const) {
         engine.ok('run', '-d', '--name', name, '--restart', policy, 'busybox', 'sh', '-c', OBEDIENT);
+        await listens(engine, name);
         engine.ok('stop', name);
       }
       engine.ok('create', '--name', 'never-started', '--restart', 'always', 'busybox', 'true');
@@ -374,6 +379,7 @@ describe('--live-restore=false', () => {
     ] as const) {
       engine.ok('run', '-d', '--name', name, ...flags, 'busybox', 'sh', '-c', OBEDIENT);
     }
+    for (const name of ['stopped', 'plain']) await listens(engine, name);
     engine.ok('stop', 'stopped');
     await engine.stop('SIGTERM');
     await until('nothing of it works on', () => processes(engine).length === 0);
