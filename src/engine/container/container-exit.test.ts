@@ -50,6 +50,50 @@ for (const part of PARTS) {
   });
 }
 
+/** Holds that part up until the result is called. */
+function holdUp(part: string): () => void {
+  let go!: () => void;
+  const held = new Promise<void>((resolve) => (go = resolve));
+  engine.during(part, () => held);
+  return go;
+}
+
+const reaches = async (call: string): Promise<void> => {
+  while (!engine.calls.includes(call)) await new Promise((resolve) => setImmediate(resolve));
+};
+
+test('an exit is told when it is stored and its network is gone; a start waits for the rest', async () => {
+  const { id } = await running();
+  const letGo = holdUp('runtime.delete');
+  const waited = engine.parts.waits.next(id, 'exit');
+  const exit = engine.exit(id, 3);
+  assert.deepEqual(await waited, { exitCode: 3, error: '' });
+  assert.equal(engine.stored.get(id)!.state.status, 'exited');
+  assert.deepEqual(engine.leftOf(id), ['root file system', 'runtime']);
+  engine.calls.length = 0;
+  const start = engine.start(id);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.ok(!engine.calls.includes('network.join'));
+  letGo();
+  await Promise.all([exit, start]);
+  assert.ok(engine.calls.indexOf('rootfs.unmount') < engine.calls.indexOf('network.join'), engine.calls.join());
+});
+
+test('an exit is stored while its network goes, and seen by nobody before that is gone', async () => {
+  const { id } = await running();
+  const letGo = holdUp('network.leave');
+  let told = false;
+  const waited = engine.parts.waits.next(id, 'exit').then(() => (told = true));
+  const exit = engine.exit(id, 3);
+  await reaches('store');
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual([engine.stored.get(id)!.state.status, engine.record(id).state.status], ['exited', 'running']);
+  assert.ok(!told);
+  letGo();
+  await Promise.all([exit, waited]);
+  assert.equal(engine.record(id).state.status, 'exited');
+});
+
 test('what is still to be done of an exit is left when the container runs again by then', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { id } = await running();

@@ -14,7 +14,7 @@ import type { StartHeld } from './container-start.ts';
 import type { ContainerTable } from './container-table.ts';
 import type { ExitWaits } from './exit-waits.ts';
 import type { HealthMonitor } from './health-monitor.ts';
-import type { Held } from './held.ts';
+import type { Held, RecordChange } from './held.ts';
 import { shouldRestart, type RestartTimers } from './restart-policy.ts';
 import type { RunFiles } from './run-files.ts';
 import { settlePart, type SettleNeeds } from './settle-part.ts';
@@ -90,14 +90,15 @@ async function settleExit(needs: ExitNeeds, held: Held, exit: RuntimeExit): Prom
       restartCount: record.restartCount,
     });
   const comesBack = (restart || needs.restarts.isRestartedByUser(id)) && sharersOf(needs.containers, id).length > 0;
-  const endpoints = await takeDown(needs, held, { keepNetwork: comesBack });
-  needs.logs.ended(id);
+  const removed = !restart && record.spec.host.autoRemove;
+  const end = (now: ContainerRecord): ContainerRecord => endedRecord(now, exit, restart);
+  const { endpoints, released, tidied } = takeDown(needs, held, { keepNetwork: comesBack });
+  const [, isStored] = await Promise.all([released, !removed && storeEnd(needs, held, end)]);
 
   const ranMs = Math.max(0, Date.parse(exit.at) - Date.parse(record.state.startedAt));
   // From here on it has ended for every client, whether or not that can be stored just now; and only then is it told.
-  const ended = held.update((now) => endedRecord(now, exit, restart));
-  const removed = !restart && record.spec.host.autoRemove;
-  if (!removed) await settlePart(needs, held, 'storing how a container ended', (now) => storeEnd(needs, id, now));
+  // Its names and ports are free; what is left of the run is nobody's but that of the next work on it, behind the lock.
+  const ended = held.update(end);
   publishEndpointEvents(needs, 'disconnect', endpoints, id);
   publishVolumeEvents(needs.events, 'unmount', record);
   if (needs.stops.take(id)) publishContainerEvent(needs.events, record, 'stop');
@@ -105,10 +106,13 @@ async function settleExit(needs: ExitNeeds, held: Held, exit: RuntimeExit): Prom
     exitCode: String(exit.code),
     execDuration: String(Math.floor(ranMs / 1000)),
   });
-  if (removed) return settleRemoval(needs, held);
   await settlePart(needs, held, 'releasing a shared network', () => sharerEnded(needs, ended));
   needs.waits.exited(id, { exitCode: exit.code, error: '' });
-  if (restart) needs.restarts.schedule(id, ranMs, () => void restartAfterExit(needs, id));
+  await tidied;
+  needs.logs.ended(id);
+  if (isStored) needs.runtime.forgetExit(id);
+  if (removed) await settleRemoval(needs, held);
+  else if (restart) needs.restarts.schedule(id, ranMs, () => void restartAfterExit(needs, id));
 }
 
 function endedRecord(record: ContainerRecord, exit: RuntimeExit, restart: boolean): ContainerRecord {
@@ -130,46 +134,61 @@ function endedRecord(record: ContainerRecord, exit: RuntimeExit, restart: boolea
 
 /** The ended state is never read from the store: the removal is the next commit. */
 async function settleRemoval(needs: ExitNeeds, held: Held): Promise<void> {
-  const { id, record: ended } = held;
-  await settlePart(needs, held, 'releasing a shared network', () => sharerEnded(needs, ended));
-  needs.waits.exited(id, { exitCode: ended.state.exitCode, error: '' });
   await settlePart(needs, held, 'removing a container that has ended', async (now) => {
     if (now) await needs.remove(now, { volumes: true });
-    needs.runtime.forgetExit(id);
+    needs.runtime.forgetExit(held.id);
   });
 }
 
-/** Until that is done, the runtime knows how it ended: a daemon that dies first leaves it to the next one. */
-async function storeEnd(
-  needs: { readonly runtime: Pick<RunRuntime, 'forgetExit'> },
-  id: string,
-  held: Held | undefined,
-): Promise<void> {
+/**
+ * While its network goes: none of the two needs the other, and a daemon that dies between them finds what is left.
+ * True: it is stored. Until then the runtime knows how it ended: a daemon that dies first leaves it to the next one.
+ */
+async function storeEnd(needs: RestartLaterNeeds, held: Held, end: RecordChange): Promise<boolean> {
+  let isStored = false;
+  await settlePart(needs, held, 'storing how a container ended', async (now) => {
+    if (now !== held) return storeAgain(needs, held.id, now);
+    await held.store(end);
+    isStored = true;
+  });
+  return isStored;
+}
+
+async function storeAgain(needs: RestartLaterNeeds, id: string, held: Held | undefined): Promise<void> {
   if (held && held.record.state.pid !== 0) return; // it runs again
   await held?.save();
   needs.runtime.forgetExit(id);
 }
 
+interface TakingDown {
+  /** What it was connected to and is no more. */
+  readonly endpoints: readonly Endpoint[];
+  /** Its names, addresses and ports are closed and free. */
+  readonly released: Promise<void>;
+  /** The runtime and the file system have nothing of the run any more. */
+  readonly tidied: Promise<void>;
+}
+
 /**
  * Network, runtime and rootfs of a run; continues past failures, reports them and retries what failed. `keepNetwork`:
- * it is started again, and others share its network. Returns what it was connected to and is no more.
+ * it is started again, and others share its network.
  */
-async function takeDown(needs: TakeDownNeeds, held: Held, { keepNetwork = false } = {}): Promise<readonly Endpoint[]> {
+function takeDown(needs: TakeDownNeeds, held: Held, { keepNetwork = false } = {}): TakingDown {
   const { id, record } = held;
   const endpoints = keepNetwork ? [] : (needs.network.sandbox(id)?.endpoints ?? []);
   const part = (what: string, work: () => unknown): Promise<void> => settlePart(needs, held, what, work);
-  await Promise.all([
-    keepNetwork ? undefined : part('taking the network of a container down', () => releaseNetwork(needs, record)),
+  const released = keepNetwork
+    ? Promise.resolve()
+    : part('taking the network of a container down', () => releaseNetwork(needs, record));
+  const tidied = (async () => {
+    await part('deleting a container from the runtime', () =>
+      needs.runtime.delete(id, { force: true, keepExit: true }),
+    );
     // The rootfs can only go once the runtime has let go of it.
-    part('deleting a container from the runtime', () => needs.runtime.delete(id, { force: true, keepExit: true })).then(
-      () =>
-        Promise.all([
-          part('unmounting the file system of a container', () => needs.rootfs.unmount(id)),
-          part('unmounting the shared memory of a container', () => needs.files.unmountSharedMemory(id)),
-        ]),
-    ),
-  ]);
-  return endpoints;
+    await part('unmounting the file system of a container', () => needs.rootfs.unmount(id));
+    await part('unmounting the shared memory of a container', () => needs.files.unmountSharedMemory(id));
+  })();
+  return { endpoints, released, tidied };
 }
 
 /** What its policy asks for, unless it has been started, stopped or removed meanwhile. */
@@ -200,6 +219,6 @@ async function retryLater(needs: RestartLaterNeeds, id: string, held: Held): Pro
     restartCount: now.restartCount + 1,
     state: { ...now.state, status: 'restarting', finishedAt: formatTimeNs(needs.clock.nowNs()) },
   }));
-  await settlePart(needs, held, 'storing that a container restarts', (now) => storeEnd(needs, id, now));
+  await settlePart(needs, held, 'storing that a container restarts', (now) => storeAgain(needs, id, now));
   needs.restarts.schedule(id, 0, () => void restartAfterExit(needs, id));
 }

@@ -19,6 +19,8 @@ export interface Held {
    * change: as it is in memory.
    */
   save(change?: RecordChange, together?: readonly Change[]): Promise<ContainerRecord>;
+  /** Durable when it resolves; readers see it only once `update` has made the same change. */
+  store(change: RecordChange): Promise<void>;
   /** The record goes, in one commit with what else has to be true from then on. */
   remove(together: readonly Change[]): Promise<void>;
 }
@@ -57,6 +59,10 @@ export class HeldContainer implements Held {
     await this.#writer.commit([{ table: 'containers', key: this.id, value: record }, ...together]);
     this.#writer.replace(record);
     return record;
+  }
+
+  async store(change: RecordChange): Promise<void> {
+    await this.#writer.commit([{ table: 'containers', key: this.id, value: change(this.record) }]);
   }
 
   async remove(together: readonly Change[]): Promise<void> {

@@ -19,7 +19,7 @@ export const FOUND: readonly FoundFault[] = [
   // The first of two volumes stayed.
   { operation: 'create', door: 'store.commit@create<resolveMounts', errno: 'ENOSPC' },
   // What the runtime kept for the next daemon stayed when the container was removed before that could be stored.
-  { operation: 'rm of a running container', door: 'store.commit@commit<HeldContainer.save<storeEnd', errno: 'ENOSPC' },
+  { operation: 'rm of a running container', door: 'store.commit@commit<HeldContainer.store', errno: 'ENOSPC' },
   // It was refused, and the process went on in the container.
   { operation: 'exec', door: 'c.syscall-434@openPidfd<WatchedProcess<begin', errno: 'EMFILE' },
   // It was refused, and the container's volumes were gone.
