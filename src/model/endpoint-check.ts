@@ -1,6 +1,6 @@
 /** What a connection to a network asks for, as far as it can be judged without the network; the texts are Docker's. */
 import { invalid } from '../base/errors.ts';
-import { ipVersion, isLinkLocal, isUnspecified } from './addresses.ts';
+import { ipVersion, isLinkLocal, isUnspecified, unmappedIp } from './addresses.ts';
 import type { EndpointSpec } from './endpoint.ts';
 import { parseMac } from './mac.ts';
 
@@ -29,7 +29,9 @@ export function endpointFaults(spec: EndpointSpec, userDefined: boolean, elsewhe
   return [...faults, ...elsewhere, ...sysctlFaults(spec.driverOpts[SYSCTL_OPTION])];
 }
 
-const isHostAddress = (text: string, version: 4 | 6): boolean => ipVersion(text) === version && !isUnspecified(text);
+/** An IPv4 address that is spelled '::ffff:10.1.2.3' is none of IPv6. */
+const isHostAddress = (text: string, version: 4 | 6): boolean =>
+  ipVersion(text) === version && !isUnspecified(text) && (version === 4 || ipVersion(unmappedIp(text)) === 6);
 
 function sysctlFaults(sysctls: string | undefined): string[] {
   return (sysctls?.split(',') ?? []).flatMap((sysctl) => {

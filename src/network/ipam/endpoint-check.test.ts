@@ -29,6 +29,11 @@ test('an address inside a subnet of the user is fine, others are refused', () =>
   );
   assert.match(faultOf(net, { ipv4: 'banana' }), /^\* invalid IPv4 address: banana\n/);
   assert.match(faultOf(net, { ipv6: '10.66.0.1' }), /invalid IPv6 address: 10.66.0.1/);
+  for (const mapped of ['::ffff:10.66.0.1', '::FFFF:0a42:1'])
+    assert.equal(
+      faultOf(network(['10.66.0.0/24', 'fd00:66::/64']), { ipv6: mapped }),
+      `* invalid IPv6 address: ${mapped}\n* no configured subnet or ip-range contain the IP address ${mapped}`,
+    );
   assert.match(faultOf(net, { ipv4: '0.0.0.0' }), /invalid IPv4 address: 0.0.0.0/);
   assert.equal(
     faultOf(network([]), { ipv4: '172.30.0.9' }),
