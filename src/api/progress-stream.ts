@@ -4,7 +4,7 @@
  * `failuresInStream` all are.
  */
 import { errorMessage } from '../base/errors.ts';
-import { visibleText } from '../base/visible-text.ts';
+import { visibleText } from '../base/control-characters.ts';
 import type { ProgressJson } from '../wire/image.ts';
 import type { Call } from './call.ts';
 import type { ProgressMessage } from '../model/registry.ts';

@@ -6,7 +6,7 @@ import { createServer, STATUS_CODES, type IncomingMessage, type Server, type Ser
 import type { Socket } from 'node:net';
 import { beginActivity } from '../base/activity.ts';
 import { errorKind, errorMessage } from '../base/errors.ts';
-import { visibleText } from '../base/visible-text.ts';
+import { visibleText } from '../base/control-characters.ts';
 import { StartError } from '../model/start-error.ts';
 import { isOlderApi } from '../wire/api-version.ts';
 import type { ErrorJson } from '../wire/system.ts';

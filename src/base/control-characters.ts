@@ -12,3 +12,6 @@ const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2
 export function escapeControls(text: string, kept = ''): string {
   return text.replace(CONTROLS, (c) => (kept.includes(c) ? c : `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`));
 }
+
+/** A sentence for a user, wherever it is shown: only its lines and columns stay. */
+export const visibleText = (text: string): string => escapeControls(text, '\n\t');

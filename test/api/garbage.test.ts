@@ -68,7 +68,7 @@ test('bytes that are no HTTP', async (t) => {
 test('no error has in it what a terminal obeys, whoever chose the words', async (t) => {
   const { call, backend } = await serve(t);
   const hostile = 'denied: \x1b]0;owned\x07 \x1b[2J \u009b31m \u202e';
-  const shown = 'denied: \\x1b]0;owned\\x07 \\x1b[2J \\x9b31m \\u202e';
+  const shown = 'denied: \\u001b]0;owned\\u0007 \\u001b[2J \\u009b31m \\u202e';
   t.mock.method(backend.system, 'facts', () => Promise.reject(new Error(hostile)));
   assert.deepEqual((await call('GET', '/info')).json, { message: shown });
   // What a registry says goes to the client behind the first lines of progress.

@@ -72,7 +72,7 @@ describe('a daemon', () => {
 
   test('cannot write to the terminal by its errors and its progress', async () => {
     const hostile = 'no \x1b]0;owned\x07\x1b[2J\u009b31m';
-    const shown = 'no \\x1b]0;owned\\x07\\x1b[2J\\x9b31m';
+    const shown = 'no \\u001b]0;owned\\u0007\\u001b[2J\\u009b31m';
     engine.set('GET /containers/x/json', refuse(500, hostile));
     const top = await causeway('container', 'inspect', 'x');
     assert.ok(top.stderr.includes(shown), top.stderr);

@@ -6,7 +6,7 @@ import type { IncomingMessage, RequestOptions } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { readBounded } from '../../base/bounded-read.ts';
-import { visibleText } from '../../base/visible-text.ts';
+import { visibleText } from '../../base/control-characters.ts';
 import { isOlderApi } from '../../wire/api-version.ts';
 import type { ErrorJson } from '../../wire/system.ts';
 import type { RequestBody } from '../../wire/request-body.ts';

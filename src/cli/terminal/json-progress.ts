@@ -3,7 +3,7 @@
  * rewritten in place, elsewhere one line for each thing that happened.
  */
 import type { Readable } from 'node:stream';
-import { visibleText } from '../../base/visible-text.ts';
+import { visibleText } from '../../base/control-characters.ts';
 import { StatusError } from '../command/status-error.ts';
 import { humanDuration } from '../format/duration.ts';
 import { formatSignificant, humanSize } from '../format/size.ts';
@@ -96,13 +96,13 @@ export async function showProgress(
   if (failure) throw failure;
 }
 
-/** A registry chose some of it. */
+/** A registry chose some of it: what Docker words itself is spelled out for pipes too, which often end on a terminal. */
 function asShown({ id, status, stream, progress, progressDetail, ...rest }: Message, fd: 1 | 2): Message {
   const show = (text: unknown) => shown(String(text), fd);
   return {
     ...rest,
-    ...(id != null && { id: show(id) }),
-    ...(status != null && { status: show(status) }),
+    ...(id != null && { id: visibleText(String(id)) }),
+    ...(status != null && { status: visibleText(String(status)) }),
     ...(stream != null && { stream: show(stream) }),
     ...(progress != null && { progress: show(progress) }),
     ...(progressDetail && {
@@ -112,9 +112,9 @@ function asShown({ id, status, stream, progress, progressDetail, ...rest }: Mess
 }
 
 function renderLine(message: Message, progress: string, terminal: boolean): string {
-  const id = message.id ? `${visibleText(message.id)}: ` : '';
+  const id = message.id ? `${message.id}: ` : '';
   const { stream, progressDetail } = message;
-  const status = visibleText(message.status ?? '');
+  const status = message.status ?? '';
   // With a terminal a line that has progress, even none yet, is rewritten in place; without one it is left out.
   if (terminal && stream === undefined && progressDetail) return `\x1b[2K\r${id}${status} ${progress}\r`;
   if (!terminal && progress !== '') return '';

@@ -6,7 +6,7 @@
  * container writes (run, logs, exec, attach) is its own and never changed.
  */
 import { writeSync } from 'node:fs';
-import { escapeControls } from '../../base/control-characters.ts';
+import { escapeControls, visibleText } from '../../base/control-characters.ts';
 import { isTerminal } from './terminal-device.ts';
 
 const pause = new Int32Array(new SharedArrayBuffer(4));
@@ -29,7 +29,7 @@ export function writeAll(fd: 1 | 2, data: string | Uint8Array): void {
 
 /** How a text of others is shown on that stream. */
 export function shown(text: string, fd: 1 | 2 = 1): string {
-  return isTerminal(fd) ? escapeControls(text, '\n\t') : text;
+  return isTerminal(fd) ? visibleText(text) : text;
 }
 
 /** As `shown`, for a cell of a table, which has no lines and no columns of its own. */
