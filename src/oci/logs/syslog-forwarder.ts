@@ -45,6 +45,7 @@ export class SyslogForwarder implements Forwarder {
   readonly #target: SyslogTarget;
   readonly #warn: (reason: string) => void;
   #channel: Channel | undefined;
+  #openedAt = 0;
   #notBefore = 0;
   #closed = false;
 
@@ -72,7 +73,7 @@ export class SyslogForwarder implements Forwarder {
         return await known.write(message);
       } catch (error) {
         this.#disconnect();
-        if (error instanceof NoAnswer) throw error;
+        if (error instanceof NoAnswer || this.#isRefusal()) throw error;
       }
     }
     if (this.#closed) throw notWanted();
@@ -83,7 +84,16 @@ export class SyslogForwarder implements Forwarder {
       throw notWanted();
     }
     this.#channel = channel;
+    this.#openedAt = performance.now();
     await channel.write(message);
+  }
+
+  /**
+   * TLS 1.3: a server that wants another certificate says so after the client has sent its first message. Without a word
+   * each message would be lost on a connection of its own.
+   */
+  #isRefusal(): boolean {
+    return this.#target.protocol === 'tcp+tls' && performance.now() - this.#openedAt < AGAIN_MS;
   }
 
   #giveUp(count: number, error: unknown): void {
