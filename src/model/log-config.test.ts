@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkLogConfig, logLimits } from './log-config.ts';
+import { checkLogConfig, logLimits, ringBytes } from './log-config.ts';
 
 test("options are Docker's, and what it refuses is refused in its words", () => {
   const cases: [string, Record<string, string>, RegExp | undefined][] = [
@@ -38,6 +38,13 @@ test("options are Docker's, and what it refuses is refused in its words", () => 
     if (refusal) assert.throws(check, { message: refusal }, `${driver} ${JSON.stringify(options)}`);
     else check();
   }
+});
+
+test('a buffer is there in mode non-blocking only, a million bytes or what is asked for', () => {
+  assert.equal(ringBytes({}), undefined);
+  assert.equal(ringBytes({ mode: 'blocking' }), undefined);
+  assert.equal(ringBytes({ mode: 'non-blocking' }), 1_000_000);
+  assert.equal(ringBytes({ mode: 'non-blocking', 'max-buffer-size': '4m' }), 4 * 1024 ** 2);
 });
 
 test('sizes are decimal, and each driver has limits of its own', () => {

@@ -33,6 +33,8 @@ export interface LogLimits {
   readonly compress: boolean;
 }
 
+/** Docker's, where max-buffer-size does not say. */
+const RING_BYTES = 1_000_000;
 const LOCAL_LIMITS: LogLimits = { maxBytes: 20 * 1024 ** 2, maxFiles: 5, compress: true };
 const ENDLESS: LogLimits = { maxBytes: Infinity, maxFiles: 1, compress: false };
 
@@ -55,6 +57,12 @@ export function checkLogConfig(driver: string, options: LogOptions): void {
   cacheDisabled(options);
   logLimits(driver, options);
   if (driver === 'syslog') parseSyslogOptions(options);
+}
+
+/** How much waits in memory for a log server, mode=non-blocking; undefined: it is waited for. */
+export function ringBytes(options: LogOptions): number | undefined {
+  if (options['mode'] !== 'non-blocking') return undefined;
+  return parseSize(options['max-buffer-size'] ?? '', 1024) ?? RING_BYTES;
 }
 
 /** Names of options that the driver does not have, and how Docker says so. */

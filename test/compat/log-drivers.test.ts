@@ -1,6 +1,8 @@
 /** Log drivers on a real engine: what is in their files, and that nothing is lost over a daemon that dies. */
 import assert from 'node:assert/strict';
 import { appendFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { TestEngine, until } from '../harness/test-engine.ts';
@@ -150,4 +152,28 @@ test('a log of an earlier release is read before what is written now', () => {
   docker('start', '-a', 'old');
   assert.equal(docker('logs', 'old'), 'old\nnew');
   assert.equal(docker('logs', '--tail', '1', 'old'), 'new');
+});
+
+test('a syslog server that reads nothing: mode non-blocking drops and says so, and logs -f has each line', async () => {
+  const path = join(engine.dir, 'slow.sock');
+  const sockets: Socket[] = [];
+  const server = createServer({ pauseOnConnect: true }, (socket) => sockets.push(socket)).listen(path);
+  await once(server, 'listening');
+  const options = ['--log-driver', 'syslog', '--log-opt', `syslog-address=unix://${path}`];
+  const buffer = ['--log-opt', 'mode=non-blocking', '--log-opt', 'max-buffer-size=64k'];
+  const script = 'x=$(printf "%0999d" 0); for n in $(seq 3000); do echo "$n $x"; done; echo the last line';
+  docker('create', '--name', 'dropping', ...options, ...buffer, 'busybox', 'sh', '-c', script);
+  docker('start', 'dropping');
+  const lines = docker('logs', '-f', 'dropping').split('\n');
+  assert.deepEqual([lines.length, lines.at(-1)], [3001, 'the last line']);
+  await until('it is told', () =>
+    /messages are dropped: the buffer of 65536 bytes is full \(mode=non-blocking\)/.test(engine.log),
+  );
+  docker('rm', '-f', 'dropping');
+  assert.match(
+    engine.docker('create', '--log-opt', 'max-buffer-size=1m', 'busybox', 'true').err,
+    /logger: max-buffer-size option is only supported with 'mode=non-blocking'/,
+  );
+  for (const socket of sockets) socket.destroy();
+  server.close();
 });

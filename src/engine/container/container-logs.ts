@@ -9,7 +9,7 @@ import { invalid, systemError } from '../../base/errors.ts';
 import { compileAll } from '../../base/linear-match.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import { newId, shortId } from '../../model/ids.ts';
-import { cacheDisabled, logLimits } from '../../model/log-config.ts';
+import { cacheDisabled, logLimits, ringBytes } from '../../model/log-config.ts';
 import { expandLogTag, type TaggedContainer } from '../../model/log-tag.ts';
 import { parseSyslogOptions } from '../../model/syslog-options.ts';
 import type { LogTarget } from '../../oci/logs/log-pump.ts';
@@ -99,7 +99,9 @@ export class ContainerLogs {
     const attrs = await logAttributes(record, this.#config);
     if (type === 'journald' || type === 'syslog') {
       const forward = forwardTarget(record, attrs, this.#config);
-      return { path: localLog, format: { kind: cacheDisabled(config) ? 'nothing' : 'plain' }, limits, forward };
+      const ring = ringBytes(config);
+      const format = { kind: cacheDisabled(config) ? 'nothing' : 'plain' } as const;
+      return { path: localLog, format, limits, forward, ...(ring !== undefined && { ringBytes: ring }) };
     }
     if (type !== 'json-file') return { path: localLog, format: { kind: 'plain' }, limits };
     return { path: jsonLog, format: { kind: 'json', attrs: attrs.length === 0 ? '' : jsonObject(attrs) }, limits };

@@ -24,9 +24,15 @@ const TLS = { caFile: '', certificateFile: '', keyFile: '', skipVerify: false };
 const limits = { maxBytes: Infinity, maxFiles: 1, compress: false };
 let last = 0;
 
-function run(forward: NonNullable<LogTarget['forward']>, text: string) {
+function run(forward: NonNullable<LogTarget['forward']>, text: string, ringBytes?: number) {
   const name = join(directory, `run${++last}`);
-  const target: LogTarget = { path: join(name, 'log'), format: { kind: 'plain' }, limits, forward };
+  const target: LogTarget = {
+    path: join(name, 'log'),
+    format: { kind: 'plain' },
+    limits,
+    forward,
+    ...(ringBytes !== undefined && { ringBytes }),
+  };
   const warnings: string[] = [];
   const pumps = new LogPumps((_id, reason) => warnings.push(reason));
   writeFileSync(`${name}-spool`, text);
@@ -256,10 +262,94 @@ test('who reads the log does not wait for a server that takes nothing', async ()
   const server = createServer({ pauseOnConnect: true }, (socket) => connections.push(socket)).listen(path);
   const target: SyslogTarget = { kind: 'syslog', protocol: 'unix', host: path, port: 0, form: FORM, tls: TLS };
   const lines = 500; // more than the kernel keeps for it
-  const { pumps, warnings } = run(target, `${TIME} stdout F ${'x'.repeat(8000)}\n`.repeat(lines));
+  const { pumps, warnings, files } = run(target, `${TIME} stdout F ${'x'.repeat(8000)}\n`.repeat(lines));
   await pumps.settled('c');
+  assert.ok((await cached(files)).length >= 200_000, 'what it is given is stored already');
   assert.deepEqual([connections.length, warnings], [1, []], 'it has not been given up by then');
   await pumps.forget('c');
   for (const socket of connections) socket.destroy();
   server.close();
+});
+
+/** A server that reads nothing until it is told to, and what it has got then. */
+async function slowServer(name: string) {
+  const path = join(directory, name);
+  const connections: Socket[] = [];
+  const server = createServer({ pauseOnConnect: true }, (socket) => connections.push(socket)).listen(path);
+  let text = '';
+  let wake = () => {};
+  return {
+    target: { kind: 'syslog', protocol: 'unix', host: path, port: 0, form: FORM, tls: TLS } satisfies SyslogTarget,
+    got: () => [...text.matchAll(/web - (\d+) /g)].map(([, index]) => Number(index)),
+    read() {
+      for (const socket of connections) {
+        socket.on('data', (data) => {
+          text += data.toString();
+          wake();
+        });
+        socket.resume();
+      }
+    },
+    async until(isSo: () => boolean) {
+      while (!isSo()) await new Promise<void>((resolve) => (wake = resolve));
+    },
+    end() {
+      for (const socket of connections) socket.destroy();
+      server.close();
+    },
+  };
+}
+
+/** Lines with a number, 8000 bytes each. */
+const numbered = (from: number, to: number): string =>
+  Array.from({ length: to - from }, (_, index) => `${TIME} stdout F ${from + index} ${'x'.repeat(8000)}\n`).join('');
+
+test('mode non-blocking: a slow server misses the newest of what does not fit, which is told; the log has all', async () => {
+  const server = await slowServer('slow');
+  const lines = 500; // more than the kernel and the buffer keep
+  const { pumps, warnings, files, spoolPath } = run(server.target, numbered(0, lines), 1_000_000);
+  await pumps.settled('c');
+  assert.equal((await cached(files)).split('\n').length, lines + 1, 'nobody waits for the server');
+  assert.match(warnings[0]!, /^messages are dropped: the buffer of 1000000 bytes is full \(mode=non-blocking\)$/);
+  server.read();
+  // What comes behind a gap is sent, as soon as there is room.
+  let next = lines;
+  while (!server.got().some((index) => index >= lines)) {
+    appendFileSync(spoolPath, numbered(next, next + 1));
+    next++;
+    await pumps.settled('c');
+  }
+  const got = server.got();
+  const kept = got.filter((index) => index < lines);
+  assert.deepEqual(
+    got,
+    [...got].sort((a, b) => a - b),
+  );
+  assert.deepEqual(
+    kept,
+    kept.map((_, index) => index),
+    'the oldest were kept',
+  );
+  assert.ok(kept.length >= 1_000_000 / 8010 - 1 && kept.length < lines, String(kept.length));
+  await pumps.forget('c');
+  server.end();
+});
+
+test('mode non-blocking: what waits when a container ends is still sent; a blocking one loses nothing at all', async () => {
+  for (const ringBytes of [1_000_000, undefined]) {
+    const server = await slowServer(`end-${ringBytes}`);
+    const lines = ringBytes === undefined ? 500 : 100;
+    const { pumps, warnings, spoolPath } = run(server.target, numbered(0, lines), ringBytes);
+    pumps.end('c');
+    await pumps.settled('c');
+    assert.equal(existsSync(spoolPath), ringBytes === undefined, 'the spool keeps what only waits there');
+    server.read();
+    await server.until(() => server.got().length === lines);
+    assert.deepEqual(
+      server.got(),
+      Array.from({ length: lines }, (_, index) => index),
+    );
+    assert.deepEqual(warnings, []);
+    server.end();
+  }
 });

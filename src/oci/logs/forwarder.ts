@@ -14,6 +14,8 @@ export interface ForwardedPiece {
 export interface Forwarder {
   /** Resolves when they are handed over, or are given up with a complaint: the container's output goes on. */
   send(pieces: readonly ForwardedPiece[]): Promise<void>;
+  /** Nothing more comes, and what is being sent goes on; where absent nothing is sent when `send` has resolved. */
+  end?(): void;
   /** What is being sent is given up without a word: nobody wants it any more. */
   close(): void;
 }

@@ -7,6 +7,7 @@ import { PieceCollector, type Forwarder } from './forwarder.ts';
 import { JournaldForwarder, type JournaldTarget } from './journald-forwarder.ts';
 import { LineAssembler, type PieceSink } from './line-assembler.ts';
 import { makeEncoder, type EncoderFormat } from './piece-encoders.ts';
+import { RingForwarder } from './ring-forwarder.ts';
 import { RotatedFile } from './rotated-file.ts';
 import { isUntouched, Spool } from './spool.ts';
 import { StoredLog } from './stored-log.ts';
@@ -19,6 +20,8 @@ export interface LogTarget {
   readonly limits: LogLimits;
   /** Another program that is given it too, first. */
   readonly forward?: JournaldTarget | SyslogTarget;
+  /** What that one has not taken waits in so much memory, and what does not fit is dropped; absent: it is waited for. */
+  readonly ringBytes?: number;
 }
 
 export type TurnResult = 'more' | 'idle' | 'done';
@@ -46,8 +49,12 @@ interface Work {
   kept: number;
 }
 
-const makeForwarder = (target: JournaldTarget | SyslogTarget, warn: (reason: string) => void): Forwarder =>
-  target.kind === 'journald' ? new JournaldForwarder(target, warn) : new SyslogForwarder(target, warn);
+function makeForwarder({ forward, ringBytes }: LogTarget, warn: (reason: string) => void): Forwarder | undefined {
+  if (!forward) return undefined;
+  const forwarder =
+    forward.kind === 'journald' ? new JournaldForwarder(forward, warn) : new SyslogForwarder(forward, warn);
+  return ringBytes === undefined ? forwarder : new RingForwarder(forwarder, ringBytes, warn);
+}
 
 export class LogPump {
   readonly #target: LogTarget;
@@ -59,7 +66,7 @@ export class LogPump {
   /** `warn`: what another program was not given. */
   constructor(target: LogTarget, warn: (reason: string) => void = () => {}) {
     this.#target = target;
-    this.#forwarder = target.forward && makeForwarder(target.forward, warn);
+    this.#forwarder = makeForwarder(target, warn);
   }
 
   add(spoolPath: string): void {
@@ -71,9 +78,9 @@ export class LogPump {
     for (const run of this.#runs) run.ended = true;
   }
 
-  /** Another program is given the output before it is stored: how long that takes is up to that one. */
+  /** Another program is given the output, piece by piece as it is stored: how long that takes is up to that one. */
   get forwards(): boolean {
-    return this.#forwarder !== undefined;
+    return this.#forwarder !== undefined && this.#target.ringBytes === undefined;
   }
 
   /** The spool that is taken from, or would be next; undefined when everything is done. */
@@ -132,18 +139,21 @@ export class LogPump {
     return new RotatedFile(this.#target.path, this.#target.limits);
   }
 
-  /** Handed over before it is stored: a daemon that dies between the two hands it over once more. */
+  /**
+   * Stored first: who reads the log does not wait for what is handed over. The place is kept last: a daemon that dies
+   * between stores the same once more in the same place, and hands it over again.
+   */
   async #forward(work: Work, forwarder: Forwarder, bytes: Buffer, ended: boolean): Promise<TurnResult> {
     const { collector, encoder, log } = work;
     const taken = work.lines.push(bytes);
     if (taken === 0 && ended) work.lines.rest();
     const pieces = collector!.take();
-    if (pieces.length > 0) await forwarder.send(pieces);
-    if (this.#work !== work) return 'more'; // it is not wanted any more
     for (const { text, stderr, time, partial } of pieces)
       encoder.piece(text, 0, text.length, partial?.last ?? true, stderr, Buffer.from(time, 'latin1'), 0);
     log.flush();
     work.offset += taken;
+    if (pieces.length > 0) await forwarder.send(pieces);
+    if (this.#work !== work) return 'more'; // it is not wanted any more
     if (taken > 0) this.#keep(work);
     if (log.full) log.rotate(() => this.#keep(work));
     return taken > 0 ? 'more' : this.#atEnd(work, ended);
@@ -215,9 +225,11 @@ export class LogPump {
     this.#work = undefined;
   }
 
-  close(): void {
+  /** `isDone`: everything was taken, and what another program has not been given yet still goes there. */
+  close({ isDone = false } = {}): void {
     this.#close();
-    this.#forwarder?.close();
+    if (isDone && this.#forwarder?.end) this.#forwarder.end();
+    else this.#forwarder?.close();
     this.#runs.length = 0;
   }
 }

@@ -8,7 +8,7 @@ const PACE_MS = 10;
 /** Where the system has no more watches to give. */
 const POLL_MS = 250;
 const RETRY_MS = 1000;
-/** So long who wants to read waits for a program that is given the output before it is stored. */
+/** So long who wants to read waits for a program that is given the output beside. */
 const FORWARD_PATIENCE_MS = 2000;
 
 interface Waiter {
@@ -88,10 +88,10 @@ export class LogPumps {
     return entry;
   }
 
-  #drop(entry: Entry): void {
+  #drop(entry: Entry, { isDone = false } = {}): void {
     this.#unwatch(entry);
     this.#entries.delete(entry.id);
-    entry.pump.close();
+    entry.pump.close({ isDone });
     this.#answer(entry, entry.waiters);
   }
 
@@ -136,7 +136,7 @@ export class LogPumps {
     entry.failed = false;
     // Watched before the last look: what is written after it is notified.
     const watched = entry.watcher !== undefined || entry.timer !== undefined;
-    if (came === 'done') return this.#drop(entry);
+    if (came === 'done') return this.#drop(entry, { isDone: true });
     this.#answer(entry, came === 'idle' ? asked : []);
     if (came === 'more') this.#wake(entry);
     else if (!watched) this.#watch(entry);
@@ -145,7 +145,7 @@ export class LogPumps {
   #fail(entry: Entry, error: unknown): void {
     if (this.#entries.get(entry.id) !== entry) return;
     entry.queued = false;
-    if (!entry.failed) this.#warn(entry.id, errorMessage(error));
+    if (!entry.failed) this.#warn(entry.id, `output cannot be stored, and is tried again: ${errorMessage(error)}`);
     entry.failed = true;
     entry.pump.recover();
     this.#answer(entry, entry.waiters);

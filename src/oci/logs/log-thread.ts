@@ -29,10 +29,7 @@ const PROGRAM = fileURLToPath(new URL('./logs.mjs', import.meta.url));
 
 export function makeLogKeeper(log: Log): LogKeeper {
   const warn = (id: string, reason: string): void =>
-    log.warn(
-      { container: id, error: reason },
-      'the output of a container cannot be stored just now: it is tried again',
-    );
+    log.warn({ container: id, error: reason }, 'the log of a container is not complete just now');
   return existsSync(PROGRAM) ? new LogThread(log, warn) : new LogPumps(warn);
 }
 

@@ -1,0 +1,80 @@
+/**
+ * mode=non-blocking, as Docker's ring: what a log server has not taken yet waits in memory, and while that is full, what
+ * comes is dropped. The log of the engine itself goes on at once and has all of it.
+ */
+import type { ForwardedPiece, Forwarder } from './forwarder.ts';
+
+/** Given to the server together: a failure gives up no more than these. */
+const BATCH = 64;
+/** What was dropped is said so often. */
+const TELL_MS = 10_000;
+
+export class RingForwarder implements Forwarder {
+  readonly #to: Forwarder;
+  readonly #maxBytes: number;
+  readonly #warn: (reason: string) => void;
+  #waiting: ForwardedPiece[] = [];
+  #bytes = 0;
+  #sending = false;
+  #ended = false;
+  #dropped = 0;
+  #tell: NodeJS.Timeout | undefined;
+
+  constructor(to: Forwarder, maxBytes: number, warn: (reason: string) => void) {
+    this.#to = to;
+    this.#maxBytes = maxBytes;
+    this.#warn = warn;
+  }
+
+  /** Resolves at once. A piece that is larger than the whole buffer has its turn when the buffer is empty. */
+  async send(pieces: readonly ForwardedPiece[]): Promise<void> {
+    for (const piece of pieces) {
+      if (this.#waiting.length > 0 && this.#bytes + piece.text.length > this.#maxBytes) this.#drop();
+      else {
+        this.#waiting.push(piece);
+        this.#bytes += piece.text.length;
+      }
+    }
+    if (!this.#sending) void this.#sendAll();
+  }
+
+  async #sendAll(): Promise<void> {
+    this.#sending = true;
+    while (this.#waiting.length > 0) {
+      const pieces = this.#waiting.splice(0, BATCH);
+      // They have left the buffer, as in Docker, when the server is being given them.
+      for (const { text } of pieces) this.#bytes -= text.length;
+      await this.#to.send(pieces);
+    }
+    this.#sending = false;
+    if (this.#ended) this.close();
+  }
+
+  #drop(): void {
+    this.#dropped++;
+    if (this.#dropped > 1) return;
+    this.#tell = setTimeout(() => this.#tellDropped(), TELL_MS).unref();
+    this.#warn(`messages are dropped: the buffer of ${this.#maxBytes} bytes is full (mode=non-blocking)`);
+  }
+
+  #tellDropped(): void {
+    clearTimeout(this.#tell);
+    if (this.#dropped > 1)
+      this.#warn(`${this.#dropped} messages were dropped: the buffer of ${this.#maxBytes} bytes was full`);
+    this.#dropped = 0;
+  }
+
+  /** Nothing more comes: what waits is still sent. */
+  end(): void {
+    this.#ended = true;
+    this.#tellDropped();
+    if (!this.#sending) this.close();
+  }
+
+  close(): void {
+    clearTimeout(this.#tell);
+    this.#waiting = [];
+    this.#bytes = 0;
+    this.#to.close();
+  }
+}
