@@ -53,6 +53,13 @@ describe('endpoints of the command line', () => {
   const causeway = (args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
     runCausewayClient(args, { env: { DOCKER_CONFIG: directory, DOCKER_HOST: '', DOCKER_CONTEXT: '', ...env } });
 
+  it('version in a format that asks for the server tells that none answers, not that the template fails', async () => {
+    const nowhere = `unix://${join(directory, 'nowhere.sock')}`;
+    const { code, stdout, stderr } = await causeway(['-H', nowhere, 'version', '--format', '{{.Server.Version}}']);
+    assert.deepEqual([code, stdout], [1, '\n']);
+    assert.match(stderr, /^Cannot connect to the Causeway daemon at \S+\. Is the causeway daemon running\?\n$/);
+  });
+
   describe('contexts', () => {
     before(() => writeContext('far', far.host));
 

@@ -41,9 +41,11 @@ async function run({ flags, client }: Call): Promise<void> {
   } catch (error) {
     failure = error;
   }
-  if (template)
-    printShown(`${execute(template, asGoValue('system.versionInfo', { Client: own, Server: server ?? null }))}\n`);
-  else print(clientText(own, client.version) + (server ? serverText(server) : ''));
+  if (template !== undefined) {
+    const known = asGoValue('system.versionInfo', { Client: own, Server: server ?? null });
+    // A template that asks for the server fails where there is none; that no daemon answers is the reason to tell.
+    printShown(`${execute(template, known, failure !== undefined)}\n`);
+  } else print(clientText(own, client.version) + (server ? serverText(server) : ''));
   if (failure !== undefined) throw new StatusError(errorText(failure));
 }
 
@@ -55,11 +57,12 @@ function parse(format: string): Template {
   }
 }
 
-function execute(template: Template, data: unknown): string {
+function execute(template: Template, data: unknown, mayFail: boolean): string {
   try {
     return template.execute(data, { show: shown });
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
+    if (mayFail) return '';
     throw new StatusError(`template parsing error: ${error.message}`);
   }
 }
