@@ -336,6 +336,7 @@ describe('the machine is started again', () => {
       engine.ok('run', '-d', '--name', 'failing', '--restart', 'on-failure', 'busybox', 'sh', '-c', OBEDIENT);
       engine.ok('run', '-d', '--name', 'removed', '--rm', 'busybox', 'sh', '-c', OBEDIENT);
       engine.ok('run', '-d', '--name', 'stopped', '--restart', 'unless-stopped', 'busybox', 'sh', '-c', OBEDIENT);
+      await listens(engine, 'stopped');
       engine.ok('stop', 'stopped');
       engine.ok('exec', 'web', 'sh', '-c', 'echo kept > /kept; sync');
       await engine.stop('SIGKILL');
@@ -350,10 +351,10 @@ describe('the machine is started again', () => {
       assert.equal(statusOf(engine, 'stopped'), 'exited 7');
       assert.match(engine.docker('inspect', 'removed').err, /No such object/);
       assert.equal(engine.ok('exec', 'web', 'cat', '/kept'), 'kept');
-      assert.match(page(engine, 8081), /Welcome/);
+      await until('web serves', () => page(engine, 8081).includes('Welcome'));
       assert.match(engine.ok('exec', 'web', 'cat', '/etc/hosts'), /\sdb /);
       engine.ok('start', 'plain');
-      assert.match(page(engine, 8080), /Welcome/);
+      await until('plain serves', () => page(engine, 8080).includes('Welcome'));
       assert.match(engine.ok('exec', 'plain', 'nslookup', 'plain'), /Address/);
       engine.shell('docker rm -f $(docker ps -aq)');
       engine.ok('network', 'rm', 'net');
