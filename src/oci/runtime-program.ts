@@ -19,6 +19,7 @@ import { missingProgram } from './conmon.ts';
 import type { WatchedProcess } from './container-process.ts';
 import type { Operations } from './operation.ts';
 import type { Patience } from './patience.ts';
+import { executableOf, untilBegun } from './program-begun.ts';
 import { runQuickly, type QuickResult } from './quick-program.ts';
 
 export type RuntimeFlavour = 'crun' | 'runc' | 'other';
@@ -115,26 +116,24 @@ export class RuntimeProgram {
     );
   }
 
-  /** Lets the created container's process go. False when it has ended already. */
+  /** Lets the created container's process go, up to its program's beginning. False when it has ended already. */
   async start(id: string, process: WatchedProcess, hooked: boolean): Promise<boolean> {
     const fifo = join(this.stateDirectory(id), 'exec.fifo');
-    if (hooked) return this.#start(id);
-    if (this.flavour === 'crun' && existsSync(fifo)) return startByWriting(fifo);
-    if (this.flavour === 'runc' && existsSync(fifo)) {
-      return this.#operations.run(
-        {
-          container: id,
-          doing: 'start',
-          runtime: "the container's first process",
-          timeoutMs: this.#patience.runtimeMs,
-        },
-        (operation) => {
-          operation.watch(process.pid, "the container's first process");
-          return startByReading(fifo, process);
-        },
-      );
-    }
-    return this.#start(id);
+    if (hooked || this.flavour === 'other' || !existsSync(fifo)) return this.#start(id);
+    const before = executableOf(process.pid);
+    const wasThere = this.flavour === 'crun' ? startByWriting(fifo) : await this.#startByReading(id, fifo, process);
+    if (wasThere) await untilBegun(process.pid, before);
+    return wasThere;
+  }
+
+  #startByReading(id: string, fifo: string, process: WatchedProcess): Promise<boolean> {
+    return this.#operations.run(
+      { container: id, doing: 'start', runtime: "the container's first process", timeoutMs: this.#patience.runtimeMs },
+      (operation) => {
+        operation.watch(process.pid, "the container's first process");
+        return startByReading(fifo, process);
+      },
+    );
   }
 
   async #start(id: string): Promise<boolean> {

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { silentLog } from '../../src/base/log.ts';
@@ -218,6 +218,18 @@ for (const kind of ['crun', 'runc'] as const) {
       assert.match(String((await output).stdout), /33 101\r\ngot yes\r\n$/);
       assert.equal((await exited).code, 0);
       await place.runtime.delete(id);
+    });
+
+    test('what has started is the program, not the runtime any more', async () => {
+      for (let round = 0; round < 5; round++) {
+        const { id, pid, exited } = await createIn(place, 'sleep 1000');
+        const before = readlinkSync(`/proc/${pid}/exe`);
+        await place.runtime.start(id);
+        assert.notEqual(readlinkSync(`/proc/${pid}/exe`), before);
+        await place.runtime.kill(id, 9);
+        await exited;
+        await place.runtime.delete(id);
+      }
     });
 
     test('signals, pause, limits', async () => {
