@@ -3,8 +3,8 @@
 import { writeSync } from 'node:fs';
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 
-/** How long such a process may take to end by itself. */
-const PATIENCE_MS = Number(process.env.CAUSEWAY_TEST_END_MS ?? 15_000);
+/** How long such a process may take to end by itself: longer than the minute after which tests give up waiting. */
+const PATIENCE_MS = Number(process.env.CAUSEWAY_TEST_END_MS ?? 75_000);
 const TURN_MS = 250;
 
 const open = { tests: 0, hooks: 0 };

@@ -5,6 +5,7 @@
  */
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { within } from '../../../src/base/within.ts';
 import { faultOfSentence } from '../../fuzz/campaign.ts';
 import type { Visit } from '../../harness/doors/order.ts';
 import { sleep } from '../../harness/test-engine.ts';
@@ -67,7 +68,8 @@ export async function failAt(
   const logBefore = engine.log.length;
   await operation.prepare(stage);
   engine.order({ mode: 'fault', name: visit.name, n: visit.n, errno });
-  const reply = await Promise.race([operation.call(stage), sleep(60_000)]);
+  const called = operation.call(stage);
+  const reply = (await within(called, 60_000)) ? await called : undefined;
   if (operation.goesOn && reply && done(reply)) await operation.settled?.(stage);
   engine.order(undefined);
   if (reply === undefined) throw new Error('no answer within 60 s');
