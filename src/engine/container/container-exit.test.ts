@@ -66,8 +66,11 @@ test('an exit is told when it is stored and its network is gone; a start waits f
   const { id } = await running();
   const letGo = holdUp('runtime.delete');
   const waited = engine.parts.waits.next(id, 'exit');
+  let logOver = false;
+  engine.parts.logs.ended = () => void (logOver = true);
   const exit = engine.exit(id, 3);
   assert.deepEqual(await waited, { exitCode: 3, error: '' });
+  assert.ok(logOver, 'who is told may read the last line of the log');
   assert.equal(engine.stored.get(id)!.state.status, 'exited');
   assert.deepEqual(engine.leftOf(id), ['root file system', 'runtime']);
   engine.calls.length = 0;
@@ -77,6 +80,19 @@ test('an exit is told when it is stored and its network is gone; a start waits f
   letGo();
   await Promise.all([exit, start]);
   assert.ok(engine.calls.indexOf('rootfs.unmount') < engine.calls.indexOf('network.join'), engine.calls.join());
+});
+
+test("without a PID namespace of its own the end is told when the runtime has ended the container's other processes", async () => {
+  const { id } = await running({ pidMode: 'host' });
+  const letGo = holdUp('runtime.delete');
+  let told = false;
+  const waited = engine.parts.waits.next(id, 'exit').then(() => (told = true));
+  const exit = engine.exit(id, 0);
+  await reaches('store');
+  for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve));
+  assert.ok(!told);
+  letGo();
+  await Promise.all([exit, waited]);
 });
 
 test('an exit is stored while its network goes, and seen by nobody before that is gone', async () => {

@@ -94,6 +94,10 @@ async function settleExit(needs: ExitNeeds, held: Held, exit: RuntimeExit): Prom
   const end = (now: ContainerRecord): ContainerRecord => endedRecord(now, exit, restart);
   const { endpoints, released, tidied } = takeDown(needs, held, { keepNetwork: comesBack });
   const [, isStored] = await Promise.all([released, !removed && storeEnd(needs, held, end)]);
+  // What ran beside its first process ends with the runtime's part there, not with a PID namespace.
+  if (record.spec.host.pidMode !== '') await tidied;
+  // Before anybody is told: who reads the log then has a last line without its newline too, which waits for this.
+  needs.logs.ended(id);
 
   const ranMs = Math.max(0, Date.parse(exit.at) - Date.parse(record.state.startedAt));
   // From here on it has ended for every client, whether or not that can be stored just now; and only then is it told.
@@ -109,7 +113,6 @@ async function settleExit(needs: ExitNeeds, held: Held, exit: RuntimeExit): Prom
   await settlePart(needs, held, 'releasing a shared network', () => sharerEnded(needs, ended));
   needs.waits.exited(id, { exitCode: exit.code, error: '' });
   await tidied;
-  needs.logs.ended(id);
   if (isStored) needs.runtime.forgetExit(id);
   if (removed) await settleRemoval(needs, held);
   else if (restart) needs.restarts.schedule(id, ranMs, () => void restartAfterExit(needs, id));
