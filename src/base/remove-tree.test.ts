@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,4 +45,49 @@ test('a directory of very many files goes while others have their turns with fil
   assert.ok(readdirSync(full).length > files / 2, 'others did not wait for its end');
   await removing;
   assert.equal(existsSync(directory), false);
+});
+
+test('a directory that becomes a link meanwhile is not followed', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'causeway-remove-'));
+  const [tree, kept, away] = ['tree', 'kept', 'away'].map((name) => join(directory, name)) as [string, string, string];
+  for (const path of [tree, kept, away]) mkdirSync(path);
+  writeFileSync(join(kept, 'file'), '');
+  const each = 300; // in the order of the directory, which is none: some are known as directories by the first removal
+  for (let one = 0; one < each; one++) {
+    writeFileSync(join(tree, `file-${one}`), '');
+    mkdirSync(join(tree, `directory-${one}`));
+  }
+  const removing = removeTree(tree);
+  while (readdirSync(tree).length === 2 * each) await new Promise((resolve) => setImmediate(resolve));
+  for (const name of readdirSync(tree).filter((one) => one.startsWith('directory'))) {
+    renameSync(join(tree, name), join(away, name));
+    symlinkSync(kept, join(tree, name));
+  }
+  await removing;
+  assert.deepEqual(readdirSync(kept), ['file']);
+  assert.equal(existsSync(tree), false);
+  rmSync(directory, { recursive: true });
+});
+
+test('files that cannot be removed are an error of the removal, and of nothing else', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'causeway-remove-'));
+  mkdirSync(join(directory, 'below'));
+  for (let one = 0; one < 40; one++) writeFileSync(join(directory, String(one)), '');
+  try {
+    execFileSync('chattr', ['+a', directory], { stdio: 'pipe' });
+  } catch (error) {
+    return t.skip(`the file system of ${tmpdir()} has no such attribute: ${(error as Error).message}`);
+  }
+  const lost: unknown[] = [];
+  const note = (error: unknown): void => void lost.push(error);
+  process.on('unhandledRejection', note);
+  try {
+    await assert.rejects(removeTree(directory), { code: 'EPERM' });
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(lost, []);
+  } finally {
+    process.off('unhandledRejection', note);
+    execFileSync('chattr', ['-a', directory]);
+    rmSync(directory, { recursive: true });
+  }
 });

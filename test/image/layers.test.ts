@@ -98,14 +98,14 @@ test('a layer that cannot be put in place leaves nothing behind, also where remo
   assert.deepEqual(readdirSync(join(root, 'unpack')), []);
   stat.mock.restore();
   shell('mount --bind layers layers', root); // names cannot be moved into another mount
-  const { rm } = promises;
+  const { rmdir } = promises;
   let refused = 0;
-  t.mock.method(promises, 'rm', (path: string, options: object) =>
-    path.includes('/unpack/') && refused++ === 0 ? failing('EBUSY', 'rm') : rm(path, options),
+  t.mock.method(promises, 'rmdir', (path: Buffer) =>
+    path.includes('/unpack/') && refused++ === 0 ? failing('EIO', 'rmdir') : rmdir(path),
   );
   syncBuiltinESMExports();
   await assert.rejects(load(), { message: /^rename \/.*\/unpack\/\w+: invalid cross-device link$/ });
-  assert.equal(refused, 1);
+  assert.ok(refused > 0);
   await eventually(() => assert.deepEqual(readdirSync(join(root, 'unpack')), []));
   t.mock.restoreAll();
   syncBuiltinESMExports();
