@@ -21,6 +21,7 @@ import { join } from 'node:path';
 import { tryAgainLater } from '../base/again.ts';
 import { errorCode, errorMessage, notFound, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { Backlog } from '../base/backlog.ts';
 import { removeTree } from '../base/remove-tree.ts';
 import { syncDirectories } from '../base/sync-directories.ts';
 import { isKernelError } from '../kernel/errors.ts';
@@ -50,6 +51,7 @@ export class RootfsStore {
   readonly #imageOf = new Map<string, string>();
   readonly #unlinked = new Set<string>();
   readonly #sweeps = new Set<Promise<void>>();
+  readonly #deletions = new Backlog({ atOnce: 4, room: 64 });
   readonly #loans = new MountLoans();
 
   private constructor(root: string, images: ImageStore, log: Log) {
@@ -69,7 +71,7 @@ export class RootfsStore {
     mkdirSync(store.#directory, { recursive: true, mode: 0o711 });
     mkdirSync(store.#trash, { recursive: true, mode: 0o700 });
     for (const name of store.#empty) mkdirSync(name, { recursive: true, mode: 0o755 });
-    for (const name of readdirSync(store.#trash)) store.#sweep(join(store.#trash, name));
+    for (const name of readdirSync(store.#trash)) void store.#sweep(join(store.#trash, name));
     for (const name of readdirSync(store.#directory)) {
       // Without its link: made half before a crash, or damaged. Which of the two is known only where the containers are
       // known: see `retain`.
@@ -228,38 +230,48 @@ export class RootfsStore {
    */
   async remove(containerId: string): Promise<void> {
     if (this.isMounted(containerId)) this.#unmountNow(containerId);
-    this.#discard(containerId);
+    const taken = this.#discard(containerId);
     this.#unlinked.delete(containerId);
     const imageId = this.#imageOf.get(containerId);
-    if (imageId === undefined) return;
-    this.#imageOf.delete(containerId);
-    if (this.#images.mounts.remove(imageId, containerId)) this.#images.dropHidden();
+    if (imageId !== undefined) {
+      this.#imageOf.delete(containerId);
+      if (this.#images.mounts.remove(imageId, containerId)) this.#images.dropHidden();
+    }
+    await taken;
   }
 
-  #discard(containerId: string): void {
+  /** Throws at once what keeps the files in their place. */
+  #discard(containerId: string): Promise<void> {
     const away = join(this.#trash, randomBytes(8).toString('hex'));
     try {
       renameSync(this.#path(containerId), away);
     } catch (error) {
-      if (errorCode(error) === 'ENOENT') return;
+      if (errorCode(error) === 'ENOENT') return Promise.resolve();
       throw storageError('remove', this.#path(containerId), error);
     }
-    this.#sweep(away);
+    return this.#sweep(away);
   }
 
-  #sweep(path: string): void {
-    const work = removeTree(path).catch(() =>
-      tryAgainLater(
-        () => removeTree(path),
-        (error) =>
-          this.#log.warn(
-            { error: errorMessage(error), path },
-            'cannot delete a removed file system: the next start of the daemon tries again',
+  /** Resolves when it is taken in. */
+  #sweep(path: string): Promise<void> {
+    let markDone!: () => void;
+    const done = new Promise<void>((resolve) => (markDone = resolve));
+    this.#sweeps.add(done);
+    void done.then(() => this.#sweeps.delete(done));
+    return this.#deletions.add(() =>
+      removeTree(path)
+        .catch(() =>
+          tryAgainLater(
+            () => removeTree(path),
+            (error) =>
+              this.#log.warn(
+                { error: errorMessage(error), path },
+                'cannot delete a removed file system: the next start of the daemon tries again',
+              ),
           ),
-      ),
+        )
+        .finally(markDone),
     );
-    this.#sweeps.add(work);
-    void work.finally(() => this.#sweeps.delete(work));
   }
 
   /** Resolves when everything removed so far is deleted. */
