@@ -2,17 +2,18 @@
  * The moment at which a container's process has become the container's program. Whoever is told that a container has
  * started may call it, or send it a signal, at once: before that moment the signal would meet the runtime's own code.
  */
-import { readlinkSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** The runtime has a few system calls left; a program that is the runtime's own file shows no difference. */
 const PATIENCE_MS = 500;
 const LONGEST_STEP_MS = 8;
 
-/** What a process executes, as the kernel names it; undefined for one that has ended. */
+/** What a process executes, by the numbers of the file: containers have paths of their own. Undefined for one that has ended. */
 export function executableOf(pid: number): string | undefined {
   try {
-    return readlinkSync(`/proc/${pid}/exe`);
+    const { dev, ino } = statSync(`/proc/${pid}/exe`, { bigint: true });
+    return `${dev}:${ino}`;
   } catch {
     return undefined;
   }

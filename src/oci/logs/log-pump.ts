@@ -18,7 +18,7 @@ export interface LogTarget {
   readonly path: string;
   readonly format: EncoderFormat;
   readonly limits: LogLimits;
-  /** Another program that is given it too, first. */
+  /** Another program that is given it too. */
   readonly forward?: JournaldTarget | SyslogTarget;
   /** What that one has not taken waits in so much memory, and what does not fit is dropped; absent: it is waited for. */
   readonly ringBytes?: number;

@@ -8,6 +8,13 @@ import type { ForwardedPiece, Forwarder } from './forwarder.ts';
 const BATCH = 64;
 /** What was dropped is said so often. */
 const TELL_MS = 10_000;
+/** What a message that waits takes at least: an object, its time, its place in the list. */
+const PIECE_BYTES = 256;
+/** Of all containers together: the heap of their thread has a bound. */
+const MAX_WAITING = 65_536;
+let waitingInAll = 0;
+
+const sizeOf = ({ text }: ForwardedPiece): number => Math.max(text.length, PIECE_BYTES);
 
 export class RingForwarder implements Forwarder {
   readonly #to: Forwarder;
@@ -29,10 +36,12 @@ export class RingForwarder implements Forwarder {
   /** Resolves at once. A piece that is larger than the whole buffer has its turn when the buffer is empty. */
   async send(pieces: readonly ForwardedPiece[]): Promise<void> {
     for (const piece of pieces) {
-      if (this.#waiting.length > 0 && this.#bytes + piece.text.length > this.#maxBytes) this.#drop();
+      const full = this.#bytes + sizeOf(piece) > this.#maxBytes || waitingInAll >= MAX_WAITING;
+      if (this.#waiting.length > 0 && full) this.#drop();
       else {
         this.#waiting.push(piece);
-        this.#bytes += piece.text.length;
+        this.#bytes += sizeOf(piece);
+        waitingInAll++;
       }
     }
     if (!this.#sending) void this.#sendAll();
@@ -43,7 +52,8 @@ export class RingForwarder implements Forwarder {
     while (this.#waiting.length > 0) {
       const pieces = this.#waiting.splice(0, BATCH);
       // They have left the buffer, as in Docker, when the server is being given them.
-      for (const { text } of pieces) this.#bytes -= text.length;
+      for (const piece of pieces) this.#bytes -= sizeOf(piece);
+      waitingInAll -= pieces.length;
       await this.#to.send(pieces);
     }
     this.#sending = false;
@@ -73,6 +83,7 @@ export class RingForwarder implements Forwarder {
 
   close(): void {
     clearTimeout(this.#tell);
+    waitingInAll -= this.#waiting.length;
     this.#waiting = [];
     this.#bytes = 0;
     this.#to.close();
