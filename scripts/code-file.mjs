@@ -38,6 +38,9 @@ const engine = createServer((request, response) => {
 });
 const directory = mkdtempSync(join(tmpdir(), 'causeway-build-'));
 process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
+// Nothing of the user's who builds: neither contexts nor programs that keep passwords.
+for (const name of Object.keys(process.env)) if (/^(DOCKER|CAUSEWAY)_/.test(name)) delete process.env[name];
+process.env.HOME = process.env.DOCKER_CONFIG = process.env.CAUSEWAY_CONFIG = directory;
 const socket = join(directory, 'engine.sock');
 await new Promise((listening) => engine.listen(socket, listening));
 

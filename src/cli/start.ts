@@ -13,8 +13,12 @@ type Program = (...names: [typeof exports, typeof require, typeof module, string
 
 /** Of the very program that runs this: two builds of one version may differ in what compiled code refers to. */
 function thisNode(): string {
-  const { size, mtimeMs } = statSync(process.execPath);
-  return `${process.version} ${process.arch} ${size} ${mtimeMs}`;
+  try {
+    const { size, mtimeMs } = statSync(process.execPath);
+    return `${process.version} ${process.arch} ${size} ${mtimeMs}`;
+  } catch {
+    return ''; // that of no file: Node may just have been replaced by another
+  }
 }
 
 /**
