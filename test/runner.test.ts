@@ -46,6 +46,16 @@ test('a failed test is shown as such when the file had to be ended too', () => {
   assert.match(out, /of its own/);
 });
 
+for (const [where, text] of [
+  ['before its tests', 'process.exit(0);'],
+  ['within one', "test('leaves', () => process.exit(0)); test('fails', () => { throw new Error('never'); });"],
+] as const)
+  test(`a file that leaves ${where} without an error has failed`, () => {
+    const { status, out } = runs('leaves', text);
+    assert.equal(status, 1);
+    assert.match(out, /0 passed, 1 FAILED in/);
+  });
+
 test('a file whose hooks take longer than that has not failed', () => {
   const { status, out } = runs(
     'slow',
