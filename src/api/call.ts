@@ -126,11 +126,10 @@ export class Call {
 
   /** `value` has the fields of every API version; those of `version` are sent, by default the one asked for. */
   reply(status: number, value: unknown, version = this.version): void {
-    this.replyText(status, encodeJson(status < 400 ? this.shape(value, version) : value));
+    this.#replyText(status, encodeJson(status < 400 ? this.shape(value, version) : value));
   }
 
-  /** The same for what is text already: see `text`. */
-  replyText(status: number, text: string): void {
+  #replyText(status: number, text: string): void {
     const body = Buffer.from(`${text}\n`);
     this.response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': body.length });
     this.response.end(body);
@@ -138,12 +137,7 @@ export class Call {
 
   /** The same for a list whose entries are text already: see `entryText`. */
   replyTexts(status: number, entries: readonly string[]): void {
-    this.replyText(status, `[${entries.join(',')}]`);
-  }
-
-  /** A value as the version asked for has it. */
-  text(value: unknown): string {
-    return encodeJson(this.shape(value));
+    this.#replyText(status, `[${entries.join(',')}]`);
   }
 
   /** One entry of a list, as the version asked for has it. */

@@ -15,7 +15,7 @@ import type { WaitCondition } from '../backend/container.ts';
 import { MAX_PORTS_JSON_BYTES, type Call } from '../call.ts';
 import { adaptCreate } from '../create-by-version.ts';
 import { readFilters } from '../filters.ts';
-import { inspectText } from '../inspect-text.ts';
+import { toContainerJson } from '../map/container-json.ts';
 import { toContainerSpec, toResourceChanges, toRestartPolicy } from '../map/container-spec.ts';
 import { bareContainer, listEntries } from '../list-entries.ts';
 import type { RouteTable } from '../route-table.ts';
@@ -95,7 +95,7 @@ async function listContainers(call: Call): Promise<void> {
 
 async function inspectContainer(call: Call): Promise<void> {
   const view = await call.backend.containers.inspect(call.name, { size: call.query.flag('size') });
-  call.replyText(200, inspectText(call, view, showOptions(call)));
+  call.reply(200, toContainerJson(view, showOptions(call)));
 }
 
 async function startContainer(call: Call): Promise<void> {
