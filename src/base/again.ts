@@ -24,3 +24,12 @@ export function tryAgainLater(
   };
   setTimeout(() => void attempt(), nextMs).unref();
 }
+
+/** Does it now, and what fails again later; never rejects. `gaveUp` gets the last failure. */
+export async function nowOrLater(work: () => Promise<void>, gaveUp: (error: unknown) => void): Promise<void> {
+  try {
+    await work();
+  } catch {
+    tryAgainLater(work, gaveUp);
+  }
+}

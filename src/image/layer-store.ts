@@ -8,7 +8,7 @@ import { createReadStream, existsSync, mkdirSync, readdirSync, renameSync } from
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline, Transform, type Readable } from 'node:stream';
-import { tryAgainLater } from '../base/again.ts';
+import { nowOrLater } from '../base/again.ts';
 import { errorCode, errorMessage, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { removeTree } from '../base/remove-tree.ts';
@@ -149,16 +149,14 @@ export class LayerStore {
   }
 
   /** Never throws: what cannot be removed is tried again later. */
-  async #remove(directory: string): Promise<void> {
-    await removeTree(directory).catch(() =>
-      tryAgainLater(
-        () => removeTree(directory),
-        (error) =>
-          this.#log.warn(
-            { error: errorMessage(error), directory },
-            'cannot remove a discarded layer: the next start of the daemon tries again',
-          ),
-      ),
+  #remove(directory: string): Promise<void> {
+    return nowOrLater(
+      () => removeTree(directory),
+      (error) =>
+        this.#log.warn(
+          { error: errorMessage(error), directory },
+          'cannot remove a discarded layer: the next start of the daemon tries again',
+        ),
     );
   }
 

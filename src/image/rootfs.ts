@@ -18,7 +18,7 @@ import {
 } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { tryAgainLater } from '../base/again.ts';
+import { nowOrLater, tryAgainLater } from '../base/again.ts';
 import { errorCode, errorMessage, notFound, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { Backlog } from '../base/backlog.ts';
@@ -259,18 +259,14 @@ export class RootfsStore {
     this.#sweeps.add(done);
     void done.then(() => this.#sweeps.delete(done));
     return this.#deletions.add(() =>
-      removeTree(path)
-        .catch(() =>
-          tryAgainLater(
-            () => removeTree(path),
-            (error) =>
-              this.#log.warn(
-                { error: errorMessage(error), path },
-                'cannot delete a removed file system: the next start of the daemon tries again',
-              ),
+      nowOrLater(
+        () => removeTree(path),
+        (error) =>
+          this.#log.warn(
+            { error: errorMessage(error), path },
+            'cannot delete a removed file system: the next start of the daemon tries again',
           ),
-        )
-        .finally(markDone),
+      ).finally(markDone),
     );
   }
 

@@ -4,7 +4,7 @@
  */
 import { chmod, readdir, rename, rmdir, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { tryAgainLater } from '../../base/again.ts';
+import { nowOrLater } from '../../base/again.ts';
 import { formatTimeNs, type Clock } from '../../base/clock.ts';
 import { conflict, invalid, notFound } from '../../base/errors.ts';
 import { KeyedLock } from '../../base/keyed-lock.ts';
@@ -162,11 +162,9 @@ export class VolumeService {
       }
       this.#volumes.delete(name);
       // It is gone, and what has failed here is tried again, unless a volume of that name has been removed by then.
-      await removeTree(going).catch(() =>
-        tryAgainLater(
-          () => removeTree(going),
-          () => {},
-        ),
+      await nowOrLater(
+        () => removeTree(going),
+        () => {},
       );
       this.#events.publish({ type: 'volume', action: 'destroy', actorId: name, attributes: { driver: 'local' } });
     });
