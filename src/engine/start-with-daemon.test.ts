@@ -143,9 +143,15 @@ test('one that hangs holds up neither the others nor, for long, the daemon', asy
   await left('web');
   const { start } = engine.parts;
   let done = false;
+  const going: Promise<unknown>[] = [];
   const parts = {
     ...engine.parts,
-    start: (held: Parameters<typeof start>[0]) => (held.id === hung.id ? new Promise<void>(() => {}) : start(held)),
+    start: (held: Parameters<typeof start>[0]) => {
+      if (held.id === hung.id) return new Promise<void>(() => {});
+      const one = start(held);
+      going.push(one);
+      return one;
+    },
   };
   const all = startWithDaemon(parts).then(() => (done = true));
   while (!started.includes('web')) await aTurn();
@@ -155,6 +161,7 @@ test('one that hangs holds up neither the others nor, for long, the daemon', asy
     await aTurn();
   }
   await all;
+  await Promise.all(going); // the daemon waits for them no longer than for the one that hangs
 });
 
 test('a daemon that ends starts no more', async () => {
