@@ -19,7 +19,7 @@ test('the last output waits a day for its reader, and not for ever', async (t) =
   client.pause();
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const input = new SocketInput(socket, []);
-  await endConnection({ socket, input, headTaken: async () => {}, whenGone: () => () => {} }, Buffer.alloc(LAST_BYTES));
+  await endConnection({ socket, input, headTaken: async () => {} }, Buffer.alloc(LAST_BYTES));
   t.mock.timers.tick(23 * HOUR_MS);
   await turn();
   assert.equal(socket.destroyed, false);

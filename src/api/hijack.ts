@@ -6,36 +6,48 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Call } from './call.ts';
+import { endSocket, type TakenConnection } from './end-connection.ts';
 import { endRequests } from './request-line.ts';
-import { SocketInput, type SessionInput } from './socket-input.ts';
+import { SocketInput } from './socket-input.ts';
 
 /**
- * Bytes that a client which asks for no upgrade sent behind its request at once. (One that asks for an upgrade has to
- * wait for the 101: Node drops what comes before.)
+ * Connections that are about to be taken over, with what their clients sent behind the request at once. (A client that
+ * asks for an upgrade has to wait for the 101: Node drops what comes before.)
  */
-const earlyBytes = new WeakMap<Socket, Buffer[]>();
+const expected = new WeakMap<Socket, { input?: SocketInput }>();
 
-/** Called first thing by a route that will hijack: until then, what follows the request is kept. */
-export function expectHijack(call: Call): void {
-  earlyBytes.set(call.request.socket, []);
+/**
+ * Called first thing by a route that will hijack: until then, what follows the request is kept, as much as a turn brings,
+ * and the client waits. Where an answer comes instead (there is no such container), it was for nobody.
+ */
+export function expectHijack({ request, response }: Call): void {
+  const { socket } = request;
+  const early: { input?: SocketInput } = {};
+  expected.set(socket, early);
+  response.once('close', () => {
+    if (expected.get(socket) !== early) return;
+    expected.delete(socket);
+    // What came was no request, and none can follow it.
+    if (early.input) endSocket(socket, early.input);
+  });
 }
 
 /** False when the socket is not about to be hijacked: then the bytes are what they seem, a broken request. */
 export function keepEarlyBytes(socket: Socket, bytes: Buffer): boolean {
-  const kept = earlyBytes.get(socket);
-  if (!kept) return false;
-  kept.push(Buffer.from(bytes));
+  const early = expected.get(socket);
+  if (!early) return false;
+  // Node's parser has failed, and would for each further piece.
+  early.input ??= takeInput(socket, [Buffer.from(bytes)]);
   return true;
 }
 
-export interface HijackedConnection {
-  readonly socket: Socket;
-  readonly input: SessionInput;
-  /**
-   * Resolves when the client has read the head, where the kernel tells (unix sockets), or after a while. Many clients
-   * read ahead for the head and drop what came with it: their output must not be there yet.
-   */
-  headTaken(): Promise<void>;
+/** Node's listeners parse requests and, on a client's half-close, end the socket: final output would be lost. */
+function takeInput(socket: Socket, early: readonly Buffer[]): SocketInput {
+  for (const event of ['data', 'end']) socket.removeAllListeners(event);
+  return new SocketInput(socket, early);
+}
+
+export interface HijackedConnection extends TakenConnection {
   /** Calls `gone` when the client has closed its connection, not only its half of it; the result ends that. */
   whenGone(gone: () => void): () => void;
 }
@@ -57,13 +69,12 @@ export function takeOver(call: Call, head: string): HijackedConnection {
   const { socket } = request;
   response.detachSocket(socket);
   endRequests(socket);
-  // Node's listeners parse requests and, on a client's half-close, end the socket: final output would be lost. The
-  // 'close' listener stays: it frees the parser.
-  for (const event of ['data', 'end', 'drain', 'timeout', 'error']) socket.removeAllListeners(event);
+  const input = expected.get(socket)?.input ?? takeInput(socket, []);
+  expected.delete(socket);
+  // Node's: the 'close' listener stays, which frees the parser.
+  for (const event of ['drain', 'timeout', 'error']) socket.removeAllListeners(event);
   socket.setTimeout(0);
   socket.on('error', () => socket.destroy());
-  const input = new SocketInput(socket, earlyBytes.get(socket) ?? []);
-  earlyBytes.delete(socket);
   socket.write(head);
   const { unreadBytes = () => 0, whenGone = () => () => {} } = call.options;
   return {

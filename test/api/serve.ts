@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { request, type IncomingHttpHeaders } from 'node:http';
+import { request, type IncomingHttpHeaders, type Server } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,6 +24,7 @@ export interface Answer {
 export interface Served {
   readonly backend: MemoryBackend;
   readonly socketPath: string;
+  readonly server: Server;
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   /** Sends raw bytes; resolves with everything that came back once the server has closed, or `until` is found. */
   raw(text: string, options?: { end?: boolean; until?: string }): Promise<string>;
@@ -58,6 +59,7 @@ export async function serve(test: TestContext, options: Partial<ApiOptions> = {}
   return {
     backend,
     socketPath,
+    server,
     call: (method, path, body, headers = {}) =>
       new Promise((resolve, reject) => {
         const isText = typeof body === 'string';

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { create, demultiplex, hijacked, joined } from './hijacked.ts';
 import { serve, type Served } from './serve.ts';
@@ -67,6 +68,57 @@ test('attach: input that looks like requests takes nothing from what comes behin
   await served.call('POST', '/containers/c/start');
   attached.socket.end();
   assert.deepEqual(joined(await attached.end()), { 1: 'second\n' });
+});
+
+test('attach: a client whose input comes long before the answer is made to wait, and loses nothing of it', async (t) => {
+  const served = await serve(t);
+  await create(served, 'c', { Cmd: ['cat'], OpenStdin: true, StdinOnce: true });
+  const attach = served.backend.streams.attach.bind(served.backend.streams);
+  let letGo!: () => void;
+  const blocked = new Promise<void>((resolve) => (letGo = resolve));
+  t.mock.method(served.backend.streams, 'attach', async (...given: Parameters<typeof attach>) => {
+    await blocked;
+    return attach(...given);
+  });
+  const input = 'x'.repeat(4 * 1024 * 1024);
+  const opening = hijacked(served, '/containers/c/attach?stream=1&stdin=1&stdout=1', { upgrade: false, early: input });
+  const sender = await new Promise<Socket>((resolve) => served.server.once('connection', resolve));
+  for (let seen = -1; sender.bytesRead !== seen;) {
+    seen = sender.bytesRead;
+    for (let calls = 0; calls < 20; calls++) await served.call('GET', '/_ping');
+  }
+  assert.ok(sender.bytesRead < 2 * 1024 * 1024, `${sender.bytesRead} bytes are read and kept`);
+  letGo();
+  const attached = await opening;
+  await served.call('POST', '/containers/c/start');
+  attached.socket.end();
+  assert.equal(joined(await attached.end())[1]?.length, input.length);
+});
+
+test('attach and exec: what follows a refused or detached one is not kept, and ends the connection', async (t) => {
+  const served = await serve(t);
+  await create(served, 'c', { Cmd: ['cat'] });
+  await served.call('POST', '/containers/c/start');
+  const exec = await served.call('POST', '/containers/c/exec', { Cmd: ['true'] });
+  const json = '{"Detach":true}';
+  const heads = [
+    'POST /containers/none/attach?stream=1 HTTP/1.1\r\nHost: d\r\n\r\n',
+    `POST /exec/${exec.json.Id}/start HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nContent-Length: ${json.length}\r\n\r\n${json}`,
+  ];
+  for (const head of heads)
+    for (const early of ['', 'no request\n']) {
+      const socket = connect({ path: served.socketPath, allowHalfOpen: true }).on('error', () => {});
+      let answer = '';
+      socket.on('data', (part: Buffer) => (answer += part.toString()));
+      const ended = new Promise((resolve) => socket.once('end', resolve).once('close', resolve));
+      socket.write(head + early);
+      while (!answer.includes('\r\n\r\n')) await once(socket, 'data');
+      assert.match(answer, /^HTTP\/1\.1 (404|200) /);
+      const endless = setInterval(() => socket.writable && socket.write('no request\n'), 1);
+      await ended;
+      clearInterval(endless);
+      socket.destroy();
+    }
 });
 
 test('attach: a terminal is raw, and its keys let go without ending the process', async (t) => {
