@@ -16,7 +16,7 @@ const ETH_P_IP6 = 0x86dd;
 const ETH_P_ARP = 0x0806;
 const BROADCAST = Buffer.alloc(6, 0xff);
 
-/** Sends it once from the link in the namespace. The link has to be up (ENETDOWN). */
+/** Sends it once from the link in the namespace. The link has to be up (ENETDOWN), and to have that MAC (ENODEV). */
 export function announceAddress(netns: string | undefined, ifname: string, ip: string, mac: string): void {
   const { fd, frame, to, operation } = prepare(netns, ifname, ip, mac);
   try {
@@ -58,18 +58,19 @@ function prepare(
   const frame =
     address.length === 4 ? gratuitousArp(address, macBytes(mac)) : neighbourAdvertisement(address, macBytes(mac));
   const routes = RouteSocket.open(netns);
-  let index: number | undefined;
+  let link: ReturnType<RouteSocket['link']>;
   try {
-    index = routes.link(ifname)?.index;
+    link = routes.link(ifname);
   } finally {
     routes.close();
   }
-  if (index === undefined) throw new KernelError(operation, errnoNumber('ENODEV'));
+  // Another one of that name may be there meanwhile, with addresses of its own.
+  if (link?.mac !== mac) throw new KernelError(operation, errnoNumber('ENODEV'));
   // struct sockaddr_ll { family, protocol (BE), ifindex, hatype, pkttype, halen, addr[8] }
   const to = Buffer.alloc(20);
   to.writeUInt16LE(AF_PACKET, 0);
   to.writeUInt16BE(frame.readUInt16BE(12), 2);
-  to.writeInt32LE(index, 4);
+  to.writeInt32LE(link.index, 4);
   to[11] = 6;
   frame.copy(to, 12, 0, 6);
   const fd = runInNetns(netns, () => check(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), operation));

@@ -230,6 +230,11 @@ test('an announced address is learnt by neighbours that knew another owner', asy
     () => announceAddress(a, 'eth9', '10.0.0.1', '02:00:00:00:00:0a'),
     (error) => isKernelError(error, 'ENODEV'),
   );
+  // Another link of that name, which came in its place.
+  assert.throws(
+    () => announceAddress(a, 'eth0', '10.0.0.1', '02:00:00:00:00:99'),
+    (error) => isKernelError(error, 'ENODEV'),
+  );
   inA.setLink('eth0', { up: false });
   assert.throws(
     () => announceAddress(a, 'eth0', '10.0.0.1', '02:00:00:00:00:0a'),

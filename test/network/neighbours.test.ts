@@ -60,6 +60,16 @@ function scenarios(): void {
     await leadsTo('02:00:00:00:00:02');
   });
 
+  test('one whose MAC nobody has chosen has another one than the last, and is found', async () => {
+    const first = await lab.join('first', [owner('')]);
+    assert.equal(await ping(neighbour.netns, V4), true);
+    assert.equal(await ping(neighbour.netns, V6), true);
+    await lab.service.leave(first.containerId);
+    const second = await lab.join('second', [owner('')]);
+    assert.notEqual(second.endpoints[0]!.mac, first.endpoints[0]!.mac);
+    await leadsTo(second.endpoints[0]!.mac);
+  });
+
   test('a running container that is connected with the address of one that was disconnected', async () => {
     const first = await lab.join('first', ['bridge', owner('02:00:00:00:00:01')]);
     const second = await lab.join('second', ['bridge']);

@@ -29,3 +29,23 @@ test('an address is announced as often as asked, and not at all where that is ne
   clearInterval(awake);
   assert.deepEqual(sent.toSorted(), ['10.0.0.1', '10.0.0.1', '10.0.0.1', '10.0.0.2', '10.0.0.3']);
 });
+
+test('what is repeated goes out when its time has come, and not in a batch with what comes later', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let at = 0;
+  const sent: number[] = [];
+  const announcer = new Announcer(silentLog, async () => void sent.push(at));
+  const pass = async (untilMs: number): Promise<void> => {
+    while (at < untilMs) {
+      at++;
+      t.mock.timers.tick(1);
+      await new Promise(setImmediate);
+    }
+  };
+  const all = { networkId: 'net', netns: '/x', link: 'eth0', mac: '02:00:00:00:00:01', everyMs: 1000 };
+  announcer.announce({ ...all, address: '10.0.0.1', times: 3 });
+  await pass(4000);
+  announcer.close();
+  const [first, ...later] = sent;
+  assert.deepEqual(later, [first! + 1000, first! + 2000]);
+});

@@ -43,22 +43,24 @@ export class Announcer {
     if (times === 0) return;
     if (before !== undefined && before !== mac) {
       announceAddress(netns, link, address, mac);
-      this.#again(announcement);
+      this.#repeat(announcement);
       return;
     }
-    this.#soon(announcement);
+    this.#push(announcement, BESIDE_DELAY_MS);
   }
 
-  #soon(announcement: Announcement): void {
+  #push(announcement: Announcement, delayMs: number): void {
     this.#queue.push(announcement);
-    if (!this.#working) void this.#work();
+    if (!this.#working) void this.#work(delayMs);
   }
 
-  /** Once less. */
-  #again(announcement: Announcement): void {
-    const times = announcement.times - 1;
-    if (times > 0 && !this.#closed)
-      setTimeout(() => this.#soon({ ...announcement, times }), announcement.everyMs).unref();
+  /** The rest of the times, counted from the first, so that no delay adds to the next. */
+  #repeat(announcement: Announcement): void {
+    for (let count = 1; count < announcement.times; count++)
+      setTimeout(
+        () => !this.#closed && this.#push({ ...announcement, times: 1 }, 0),
+        count * announcement.everyMs,
+      ).unref();
   }
 
   /** Records which MAC has an address, as far as neighbours know. Returns the one that had it before. */
@@ -79,14 +81,14 @@ export class Announcer {
   }
 
   /** One at a time: others need the threads too. */
-  async #work(): Promise<void> {
+  async #work(delayMs: number): Promise<void> {
     this.#working = true;
     // Not in the way of what is done just now.
-    await new Promise((resolve) => setTimeout(resolve, BESIDE_DELAY_MS).unref());
+    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs).unref());
     for (let next = this.#queue.shift(); next && !this.#closed; next = this.#queue.shift()) {
       try {
         await this.#send(next);
-        this.#again(next);
+        this.#repeat(next);
       } catch (error) {
         // Most likely the container has left again.
         this.#log.debug({ address: next.address, error: errorMessage(error) }, 'an address was not announced');

@@ -5,7 +5,7 @@ import type { LinkInfo } from '../../kernel/netlink/route-socket.ts';
 import type { StepRunner } from '../apply/step-runner.ts';
 import { portsOfOthers } from '../host/default-bridge.ts';
 import { isHostInterface } from '../interfaces/interface-name.ts';
-import { macFromId } from '../interfaces/mac.ts';
+import { bridgeMac } from '../interfaces/mac.ts';
 import { hasMark, isInUseByAnother, isMarkedBy } from '../interfaces/own-mark.ts';
 import type { Step } from '../plan/step.ts';
 import type { NetworkCore } from './core.ts';
@@ -83,7 +83,7 @@ function isOwnLink(link: LinkInfo): boolean {
   if (link.kind !== 'bridge' && link.kind !== 'vlan') return false;
   if (hasMark(link)) return true;
   const id = /^br-([0-9a-f]{12})$/.exec(link.name)?.[1];
-  return id !== undefined && link.mac === macFromId(id);
+  return id !== undefined && link.mac === bridgeMac(id);
 }
 
 function readIfThere(directory: string): string[] {

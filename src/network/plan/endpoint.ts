@@ -8,7 +8,7 @@ import { dnsNamesFor } from '../table/dns-names.ts';
 import { parseBridgeOptions } from './bridge-options.ts';
 import type { NetworkDriver } from './driver.ts';
 import { nextInterfaceName } from '../interfaces/interface-name.ts';
-import { macFor } from '../interfaces/mac.ts';
+import { endpointMac } from '../interfaces/mac.ts';
 
 export interface EndpointInput {
   readonly id: string;
@@ -35,7 +35,7 @@ export function buildEndpoint(input: EndpointInput): Endpoint {
     containerId: container.id,
     ifname: hasInterface ? interfaceName(input) : '',
     hostIfname: driver.endpointHostLink(id),
-    mac: hasInterface ? (input.mac === '' ? macFor(ipv4, id) : (parseMac(input.mac) ?? input.mac)) : '',
+    mac: hasInterface ? (input.mac === '' ? endpointMac(id) : (parseMac(input.mac) ?? input.mac)) : '',
     ipv4,
     prefix4: prefixOf(network, ipv4),
     ipv6,

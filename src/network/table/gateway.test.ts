@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { EMPTY_ENDPOINT_SPEC, type Endpoint } from '../../model/endpoint.ts';
 import { chooseGateways, compareForGateway } from './gateway.ts';
 import { nextInterfaceName } from '../interfaces/interface-name.ts';
-import { macFor, macFromId } from '../interfaces/mac.ts';
+import { bridgeMac, endpointMac } from '../interfaces/mac.ts';
 import { assignPublished } from './published.ts';
 import { planRoutes } from '../plan/routes.ts';
 
@@ -107,8 +107,9 @@ test('published ports are shown on the gateway of their family', () => {
   assert.equal(assignPublished([kept], [])[0], kept, 'unchanged endpoints are the same objects');
 });
 
-test('hardware addresses are local and follow from the address', () => {
-  assert.equal(macFor('172.17.0.2', 'ff'), '02:42:ac:11:00:02');
-  assert.equal(macFor('', '0a1b2c3d4e'), '02:42:0a:1b:2c:3d');
-  assert.equal(macFromId('ffffffffff'), '02:42:ff:ff:ff:ff');
+test('hardware addresses are local, of one station, and follow from the id', () => {
+  assert.equal(endpointMac('0a1b2c3d4e5f60'), '0a:1b:2c:3d:4e:5f');
+  assert.equal(endpointMac('ff1b2c3d4e5f60'), 'fe:1b:2c:3d:4e:5f');
+  assert.equal(endpointMac('010000000000'), '02:00:00:00:00:00');
+  assert.equal(bridgeMac('ffffffffff'), '02:42:ff:ff:ff:ff');
 });

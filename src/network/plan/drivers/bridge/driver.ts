@@ -5,7 +5,7 @@ import { addressSteps, sysctlOf } from '../../address-steps.ts';
 import { BRIDGE_OPTION, parseBridgeOptions, unknownOptionWarnings } from '../../bridge-options.ts';
 import type { NetworkDriver } from '../../driver.ts';
 import { bridgeNameFor, hostInterfaceName } from '../../../interfaces/interface-name.ts';
-import { macFromId } from '../../../interfaces/mac.ts';
+import { bridgeMac } from '../../../interfaces/mac.ts';
 import { portGroup } from '../../port-group.ts';
 import type { Step, StepOf } from '../../step.ts';
 import { checkBridgeSpec } from './spec-check.ts';
@@ -37,7 +37,7 @@ export const bridgeDriver: NetworkDriver = {
   },
 
   createNetwork(network, facts, previous) {
-    const mac = macFromId(network.id);
+    const mac = bridgeMac(network.id);
     if (facts.isOthersBridge(network.bridgeName, mac)) return [adoption(network)];
     const options = parseBridgeOptions(network);
     const link = network.bridgeName;
