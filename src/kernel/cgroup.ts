@@ -128,6 +128,14 @@ export function liftCpuQuota(path: string): void {
   if (root !== undefined) writeFileSync(join(root, path, 'cpu.cfs_quota_us'), '-1');
 }
 
+/** Takes a limit of the number of processes away; nothing where no hierarchy counts them. */
+export function liftPidsLimit(path: string): void {
+  const { unified, controllers } = cgroupMounts();
+  const root = controllers.get('pids') ?? unified;
+  const file = root === undefined ? undefined : join(root, path, 'pids.max');
+  if (file !== undefined && existsSync(file)) writeFileSync(file, 'max');
+}
+
 /** The processes in the group and in those below it; [] if it is gone. */
 export function listPids(path: string): number[] {
   const directory = directoryOf(path);

@@ -5,7 +5,7 @@
  */
 import { readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { CausewayError, errorCode, errorMessage, systemError } from '../base/errors.ts';
-import { cgroupMode, cgroupMounts, cgroupsOfProcess, liftCpuQuota, listPids } from '../kernel/cgroup.ts';
+import { cgroupMode, cgroupMounts, cgroupsOfProcess, liftCpuQuota, liftPidsLimit, listPids } from '../kernel/cgroup.ts';
 import { kill, processName, processState } from '../kernel/process.ts';
 import { hiddenUnified, joinHiddenUnified, joinHiddenUnifiedSoon } from '../kernel/unified-cgroup.ts';
 import type { OciResources } from './oci-spec.ts';
@@ -71,15 +71,23 @@ export function thaw(cgroupsPath: string): void {
 }
 
 /**
- * crun 1.8 has no way to express "no limit" in v1 hierarchies: where that is wanted it is written here. Returns what is
- * left for the runtime.
+ * crun 1.8 has no way to express "no limit" of processes, nor of processor time in v1 hierarchies: where that is wanted
+ * it is written here. Returns what is left for the runtime.
  */
-export function withoutLiftedQuota(cgroupsPath: string, resources: OciResources): OciResources {
-  if (resources.cpu?.quota !== -1 || cgroupMode() === 'v2') return resources;
+export function withoutLifted(cgroupsPath: string, resources: OciResources): OciResources {
   checkCgroupsPath(cgroupsPath);
-  liftCpuQuota(cgroupsPath);
-  const { quota: _, ...cpu } = resources.cpu;
-  return { ...resources, cpu };
+  let left = resources;
+  if (left.cpu?.quota === -1 && cgroupMode() !== 'v2') {
+    liftCpuQuota(cgroupsPath);
+    const { quota: _, ...cpu } = left.cpu;
+    left = { ...left, cpu };
+  }
+  if (left.pids?.limit === -1) {
+    liftPidsLimit(cgroupsPath);
+    const { pids: _, ...others } = left;
+    left = others;
+  }
+  return left;
 }
 
 function readState(file: string): string {

@@ -51,14 +51,11 @@ function swapLimit(spec: Partial<ResourceSpec>): number | undefined {
   return spec.memoryBytes < 2 ** 62 ? 2 * spec.memoryBytes : -1;
 }
 
-/**
- * Null, 0 and below mean no limit, the default of a new cgroup. crun 1.8 cannot write 'max': as many as there can be
- * are the same.
- */
+/** Null, 0 and below mean no limit, the default of a new cgroup. */
 function pidsOf(limit: number | null | undefined, isNew: boolean): { limit: number } | undefined {
   if (limit === undefined) return undefined;
   if (limit !== null && limit > 0) return { limit: Math.min(limit, MAX_PIDS) };
-  return isNew ? undefined : { limit: MAX_PIDS };
+  return isNew ? undefined : { limit: -1 };
 }
 
 /** Below 0 means no limit, however it is written; a new cgroup has none. */

@@ -24,7 +24,7 @@ import {
   joinContainerIfIn,
   killLeftovers,
   thaw,
-  withoutLiftedQuota,
+  withoutLifted,
 } from './container-cgroup.ts';
 import { leftoversOf } from './container-leftovers.ts';
 import {
@@ -225,7 +225,7 @@ export class Runtime {
   async update(id: string, resources: OciResources): Promise<void> {
     const live = this.#live.get(id);
     const file = join(live.note.bundle, 'resources.json');
-    writeFileSync(file, JSON.stringify(withoutLiftedQuota(live.note.cgroupsPath, resources)));
+    writeFileSync(file, JSON.stringify(withoutLifted(live.note.cgroupsPath, resources)));
     try {
       await this.#command(live, 'update container', ['update', '--resources', file, id]);
     } finally {

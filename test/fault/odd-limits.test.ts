@@ -205,6 +205,6 @@ test('limits of processor time and of processes are lifted while the container r
   const read = (v2: string, v1: string) =>
     engine.ok('exec', 'limited', 'sh', '-c', `cat /sys/fs/cgroup/${v2} /sys/fs/cgroup/${v1} 2>/dev/null; true`);
   assert.match(read('cpu.max', 'cpu/cpu.cfs_quota_us'), /^(max|-1)\b/);
-  assert.match(read('pids.max', 'pids/pids.max'), /^(max|4194304)$/);
+  assert.match(read('pids.max', 'pids/pids.max'), /^max$/);
   engine.ok('rm', '-f', 'limited');
 });
