@@ -279,6 +279,29 @@ test('a ps that does not end is abandoned, and docker top reports it', async () 
   assert.equal((await api('GET', '/containers/other/top')).status, 200);
 });
 
+test('a syslog socket or certificate that does not answer holds up neither the other logs nor its own', async () => {
+  const { asked } = fileSystems[0]!;
+  for (const [name, options] of Object.entries({
+    datagrams: { 'syslog-address': `unixgram://${silent}/log` },
+    stream: { 'syslog-address': `unix://${silent}/log` },
+    authority: { 'syslog-address': 'tcp+tls://127.0.0.1:6514', 'syslog-tls-ca-cert': `${silent}/ca.pem` },
+  })) {
+    const created = await api('POST', `/containers/create?name=logs-${name}`, {
+      Image: 'busybox',
+      Cmd: ['echo', 'there'],
+      HostConfig: { LogConfig: { Type: 'syslog', Config: options } },
+    });
+    assert.equal(created.status, 201, created.text);
+    assert.equal((await api('POST', `/containers/logs-${name}/start`)).status, 204);
+    assert.equal((await api('POST', `/containers/logs-${name}/wait`)).text.trim(), '{"StatusCode":0}');
+    assert.match((await api('GET', `/containers/logs-${name}/logs?stdout=1`)).text, /there/);
+    await whileOthersWork();
+    assert.equal((await api('DELETE', `/containers/logs-${name}`)).status, 204);
+  }
+  assert.equal(fileSystems[0]!.asked, asked, 'nobody was sent there');
+  assert.match(engine.log, /hang\/ca\.pem is in a file system that another program or host serves/);
+});
+
 test('a daemon with a helper process inside a namespace still stops on SIGTERM', async () => {
   const asked = create('subject', { Binds: [`${silent}:/x`] }).catch(() => {});
   await engine.stop();

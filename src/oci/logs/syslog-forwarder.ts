@@ -4,6 +4,7 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { errorMessage } from '../../base/errors.ts';
 import { readPemFile } from '../../kernel/host-file.ts';
+import { leadToServed } from '../../kernel/silent-mounts.ts';
 import { closeFd, connectDatagram, sendPacket } from '../../kernel/socket.ts';
 import type { ForwardedPiece, Forwarder } from './forwarder.ts';
 import { syslogMessage, type SyslogForm } from './syslog-message.ts';
@@ -121,6 +122,7 @@ const notWanted = (): Error => new Error('it is not wanted any more');
 
 async function openChannel(target: SyslogTarget): Promise<Channel> {
   const { protocol, host, port } = target;
+  refuseServed(target);
   if (protocol === 'udp') return udpChannel(host, port);
   if (protocol === 'unixgram') return datagramChannel(host);
   if (protocol === 'local') return localChannel();
@@ -131,6 +133,16 @@ async function openChannel(target: SyslogTarget): Promise<Channel> {
         ? connectTcp({ host, port })
         : connectTls({ host, port, ...tlsOptions(target) });
   return streamChannel(socket, protocol === 'tcp+tls' ? 'secureConnect' : 'connect');
+}
+
+/** One that is silent would hold this thread for good, and the logs of all containers with it. @throws Error */
+function refuseServed({ protocol, host, tls }: SyslogTarget): void {
+  const isLocal = protocol === 'unix' || protocol === 'unixgram';
+  const files = [tls.caFile, tls.certificateFile, tls.keyFile].filter((path) => path !== '');
+  const paths = isLocal ? [host] : protocol === 'tcp+tls' ? files : [];
+  const served = paths.find((path) => leadToServed([path]));
+  if (served !== undefined)
+    throw new Error(`${served} is in a file system that another program or host serves: logs do not depend on these`);
 }
 
 function tlsOptions({ host, tls }: SyslogTarget): object {
