@@ -12,6 +12,7 @@ import { nowOrLater } from '../base/again.ts';
 import { errorCode, errorMessage, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { removeTree } from '../base/remove-tree.ts';
+import { spreadSubdirectories } from '../kernel/spread-directories.ts';
 import { digestHex } from './blob-store.ts';
 import { extractTar } from './extract-tar.ts';
 import { storageError } from './storage-errors.ts';
@@ -46,6 +47,7 @@ export class LayerStore {
     this.#log = log;
     for (const directory of [this.#directory, this.#staging, this.#trash])
       mkdirSync(directory, { recursive: true, mode: 0o700 });
+    spreadSubdirectories(this.#staging); // where they are made is where they stay
     for (const name of readdirSync(this.#staging)) renameSync(join(this.#staging, name), join(this.#trash, name));
     for (const name of readdirSync(this.#trash)) void this.#remove(join(this.#trash, name));
   }

@@ -26,6 +26,7 @@ import { removeTree } from '../base/remove-tree.ts';
 import { syncDirectories } from '../base/sync-directories.ts';
 import { isKernelError } from '../kernel/errors.ts';
 import { mountOverlay, unmount } from '../kernel/mount.ts';
+import { spreadSubdirectories } from '../kernel/spread-directories.ts';
 import type { ImageRecord } from '../model/image.ts';
 import { DIGEST_PATTERN, digestHex } from './blob-store.ts';
 import type { ImageStore } from './image-store.ts';
@@ -69,6 +70,7 @@ export class RootfsStore {
   static open(root: string, images: ImageStore, options: { log: Log }): RootfsStore {
     const store = new RootfsStore(root, images, options.log);
     mkdirSync(store.#directory, { recursive: true, mode: 0o711 });
+    spreadSubdirectories(store.#directory);
     mkdirSync(store.#trash, { recursive: true, mode: 0o700 });
     for (const name of store.#empty) mkdirSync(name, { recursive: true, mode: 0o755 });
     for (const name of readdirSync(store.#trash)) void store.#sweep(join(store.#trash, name));
