@@ -41,6 +41,7 @@ import { LiveConfig } from './live-config.ts';
 import { EngineMetrics } from './metrics/engine-metrics.ts';
 import { exposition } from './metrics/exposition.ts';
 import { serveMetrics } from './metrics/metrics-server.ts';
+import { giveBackWhenQuiet } from './quiet-memory.ts';
 import { patienceSetting } from './patience-setting.ts';
 import { preparePrivateMounts } from './private-mounts.ts';
 import { adjustOomScore, setProxies } from './process-settings.ts';
@@ -74,6 +75,7 @@ export async function runDaemon(config: DaemonConfig, argv: readonly string[]): 
   const undo = new UndoStack();
   const watchdog = new LoopWatchdog((block) => log.warn(block, BLOCKED_MESSAGE));
   undo.push('watchdog', () => watchdog.close());
+  undo.push('memory', giveBackWhenQuiet());
   // Also while containers are being started: what is under way comes to its end, and no more is begun.
   const ended = nextSignal();
   // A second signal means now.

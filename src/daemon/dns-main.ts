@@ -12,6 +12,7 @@ import { ControlServer } from '../dns/control-server.ts';
 import { createLineLog } from '../dns/log.ts';
 import { Resolver, type HandOver } from '../dns/resolver.ts';
 import { copyForeignDescriptors } from '../kernel/foreign-descriptor.ts';
+import { giveBackWhenQuiet } from './quiet-memory.ts';
 import { createResolverSockets } from './dns-sockets.ts';
 
 const DEFAULT_IDLE_MS = 30_000;
@@ -29,6 +30,7 @@ const { values } = parseArgs({
 });
 const log = createLineLog(2);
 new LoopWatchdog((block) => log.warn(BLOCKED_MESSAGE, { ...block }));
+giveBackWhenQuiet();
 
 async function main(): Promise<void> {
   if (values.socket === undefined) throw new Error('--socket is required');

@@ -44,7 +44,7 @@ const HEALTHY_AFTER_MS = 1_000;
 const MAX_PAUSE_MS = 2_000;
 const SIGKILL = 9;
 /** V8 keeps little room for young objects: hot paths make none, and idle memory is what counts. */
-const NODE_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=256', '--no-warnings'];
+const NODE_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=256', '--expose-gc', '--no-warnings'];
 
 export class ResolverProcess {
   readonly #options: ResolverProcessOptions;

@@ -296,6 +296,21 @@ export const ifIndexToName: (index: number, name: Uint8Array) => string | null =
   'str if_indextoname(uint, void *)',
 );
 
+// Memory
+export const madvise: (start: number, sizeBytes: number, advice: number) => number = libc.func(
+  'int madvise(uintptr_t, size_t, int)',
+);
+/** Undefined: this C library (musl) keeps nothing that it could give back. */
+export const mallocTrim: ((padBytes: number) => number) | undefined = optional('int malloc_trim(size_t)');
+
+function optional(prototype: string): ((padBytes: number) => number) | undefined {
+  try {
+    return libc.func(prototype);
+  } catch {
+    return undefined;
+  }
+}
+
 // Addresses as text
 export const inetPton: (family: number, text: string, out: Uint8Array) => number = libc.func(
   'int inet_pton(int, str, void *)',
