@@ -13,7 +13,8 @@ import type { ExtractionNews, ExtractionOrder } from './extraction-messages.ts';
 import type { ExtractionTarget } from './tree-extraction.ts';
 
 const MAX_THREADS = 4;
-const IDLE_MS = 30_000;
+/** A thread is 9 MB; a new one begins within the time of a small layer. */
+const IDLE_MS = 10_000;
 const MAX_HEAP_MB = 96;
 /** Sent and not yet written, of one archive. */
 const WINDOW_BYTES = 1024 * 1024;
