@@ -67,6 +67,15 @@ export function processParent(pid: number): number | undefined {
 }
 
 /**
+ * Where a process's program and its stack begin in its memory: the kernel lays both out anew when it executes a program,
+ * and tells them without a look at any file. Undefined for one that has ended.
+ */
+export function memoryLayout(pid: number): string | undefined {
+  const fields = statFields(pid);
+  return fields === undefined || fields[0] === 'Z' ? undefined : `${fields[23]} ${fields[25]}`;
+}
+
+/**
  * How a process ended that its parent has not waited for yet, as in a shell: 128 + the signal. Undefined for any other.
  */
 export function zombieExitCode(pid: number, parent: number): number | undefined {

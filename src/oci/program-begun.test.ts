@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { statSync } from 'node:fs';
+import { readlinkSync, realpathSync } from 'node:fs';
 import { test } from 'node:test';
-import { executableOf, untilBegun } from './program-begun.ts';
-
-const numbersOf = (path: string): string => {
-  const { dev, ino } = statSync(path, { bigint: true });
-  return `${dev}:${ino}`;
-};
+import { memoryLayout } from '../kernel/process.ts';
+import { untilBegun } from './program-begun.ts';
 
 /** A process that executes `program` when a line is written to it. */
 async function waiting(program: string) {
@@ -21,22 +17,32 @@ async function waiting(program: string) {
 
 test('a process that becomes another program is waited for until it has', async () => {
   const { child, pid, go, ended } = await waiting('sleep 1000');
-  const before = executableOf(pid);
-  assert.equal(before, numbersOf('/bin/sh'));
+  const before = memoryLayout(pid);
+  assert.equal(memoryLayout(pid), before, 'it stays the same');
   go();
   await untilBegun(pid, before, 60_000);
-  assert.equal(executableOf(pid), numbersOf('/bin/sleep'));
+  assert.equal(readlinkSync(`/proc/${pid}/exe`), realpathSync('/bin/sleep'));
+  child.kill('SIGKILL');
+  await ended;
+});
+
+test('a program that executes its own file again is noticed too', async () => {
+  const { child, pid, go, ended } = await waiting("/bin/sh -c 'read line; exit'");
+  const before = memoryLayout(pid);
+  go();
+  await untilBegun(pid, before, 60_000);
+  assert.notEqual(memoryLayout(pid), before);
   child.kill('SIGKILL');
   await ended;
 });
 
 test('one that ends, has ended, or stays what it is does not hold anybody up', async () => {
   const one = await waiting('false');
-  const before = executableOf(one.pid);
+  const before = memoryLayout(one.pid);
   await untilBegun(one.pid, before, 5);
-  assert.equal(executableOf(one.pid), before);
+  assert.equal(memoryLayout(one.pid), before);
   one.go();
   await one.ended;
   await untilBegun(one.pid, before, 60_000);
-  await untilBegun(one.pid, executableOf(one.pid), 60_000);
+  await untilBegun(one.pid, memoryLayout(one.pid), 60_000);
 });

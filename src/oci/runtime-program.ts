@@ -13,13 +13,14 @@ import { closeSync, constants, existsSync, openSync, readFileSync, readSync, unl
 import { basename, join } from 'node:path';
 import { errorCode, errorMessage, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { memoryLayout } from '../kernel/process.ts';
 import { FdWatch } from '../kernel/fd-watch.ts';
 import { openMemoryFile, sealMemoryFile } from '../kernel/spawn.ts';
 import { missingProgram } from './conmon.ts';
 import type { WatchedProcess } from './container-process.ts';
 import type { Operations } from './operation.ts';
 import type { Patience } from './patience.ts';
-import { executableOf, untilBegun } from './program-begun.ts';
+import { untilBegun } from './program-begun.ts';
 import { runQuickly, type QuickResult } from './quick-program.ts';
 
 export type RuntimeFlavour = 'crun' | 'runc' | 'other';
@@ -120,7 +121,7 @@ export class RuntimeProgram {
   async start(id: string, process: WatchedProcess, hooked: boolean): Promise<boolean> {
     const fifo = join(this.stateDirectory(id), 'exec.fifo');
     if (hooked || this.flavour === 'other' || !existsSync(fifo)) return this.#start(id);
-    const before = executableOf(process.pid);
+    const before = memoryLayout(process.pid);
     const wasThere = this.flavour === 'crun' ? startByWriting(fifo) : await this.#startByReading(id, fifo, process);
     if (wasThere) await untilBegun(process.pid, before);
     return wasThere;

@@ -20,6 +20,7 @@ import { after, before, test } from 'node:test';
 import { processState } from '../../src/kernel/process.ts';
 import { childrenOf } from '../../src/kernel/process-tree.ts';
 import { callApi, type Answer } from '../harness/call-api.ts';
+import { ProgramFileSystem } from '../harness/program-file-system.ts';
 import { SilentFileSystem } from '../harness/silent-file-system.ts';
 import { TestEngine, until } from '../harness/test-engine.ts';
 
@@ -28,6 +29,7 @@ const tools = mkdtempSync(join(tmpdir(), 'cwt-silent-'));
 const silent = join(tools, 'hang');
 const path = process.env['PATH'];
 const fileSystems: SilentFileSystem[] = [];
+let programs: ProgramFileSystem;
 let engine: TestEngine;
 
 function silence(place: string, namespace?: string): SilentFileSystem {
@@ -47,6 +49,7 @@ before(async () => {
   silence(join(tools, 'data/volumes/lost'));
   silence(join(tools, 'data/volumes/found/_data'));
   for (const place of ['x', 'y']) silence(join(tools, place, 'dead'));
+  programs = new ProgramFileSystem(join(tools, 'programs'), readFileSync('/bin/busybox'));
   process.env['CAUSEWAY_PATIENCE'] = 'mountMs=1500,conmonMs=3000';
   process.env['PATH'] = `${join(tools, 'bin')}:${path}`;
   engine = await TestEngine.start({ flags: ['--data-root', join(tools, 'data')] });
@@ -58,7 +61,7 @@ after(async () => {
   delete process.env['CAUSEWAY_PATIENCE'];
   process.env['PATH'] = path;
   await engine?.destroy();
-  for (const one of fileSystems) one.end();
+  for (const one of [...fileSystems, programs]) one.end();
   rmSync(tools, { recursive: true, force: true });
 });
 
@@ -300,6 +303,19 @@ test('a syslog socket or certificate that does not answer holds up neither the o
   }
   assert.equal(fileSystems[0]!.asked, asked, 'nobody was sent there');
   assert.match(engine.log, /hang\/ca\.pem is in a file system that another program or host serves/);
+});
+
+test('a start whose program tells nobody its attributes holds up nobody', async () => {
+  const created = await api('POST', '/containers/create?name=served', {
+    Image: 'busybox',
+    Entrypoint: ['/programs/program'],
+    Cmd: ['sleep', '1000'],
+    HostConfig: { Binds: [`${programs.path}:/programs`] },
+  });
+  assert.equal(created.status, 201, created.text);
+  const [started] = await whileOthersWork(api('POST', '/containers/served/start'));
+  assert.equal(started!.status, 204, started!.text);
+  assert.equal((await api('DELETE', '/containers/served?force=1')).status, 204);
 });
 
 test('a daemon with a helper process inside a namespace still stops on SIGTERM', async () => {
