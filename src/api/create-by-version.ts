@@ -57,11 +57,12 @@ function refuseForeignMountOptions({ HostConfig: host }: CreateRequest): void {
   }
 }
 
-/** A port with an empty list is published as one with an empty binding, whose end Docker announces since API 1.52. */
+/** A port with an empty list, or null, stands for one on a port that is chosen; Docker announces its end since API 1.52. */
 function emptyBindings(ports: CreateRequest['HostConfig']['PortBindings'], version: number): string {
-  const empty = Object.entries(ports).filter(([, bindings]) => bindings.length === 0);
+  const empty = Object.keys(ports).filter((port) => ports[port]!.length === 0);
+  for (const port of empty) ports[port] = [{ HostIp: '', HostPort: '' }];
   if (empty.length === 0 || olderThan(version, '1.52')) return '';
-  return `Following container port(s) have an empty list of port-bindings: ${empty.map(([port]) => port).join(', ')}. Such bindings will be discarded in a future version.`;
+  return `Following container port(s) have an empty list of port-bindings: ${empty.join(', ')}. Such bindings will be discarded in a future version.`;
 }
 
 function volumeDriverWarning({ HostConfig: host }: CreateRequest, version: number): string {

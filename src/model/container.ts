@@ -62,6 +62,7 @@ export interface HostSpec {
   readonly sysctls: Readonly<Record<string, string>>;
   readonly init: boolean | null;
   readonly runtime: string; // '' = the daemon's default
+  readonly isolation?: string; // 'default' as it was sent: there is nothing else on Linux
   readonly logConfig: LogConfig;
   readonly ipcMode: string; // '' | 'none' | 'private' | 'shareable' | 'host' | 'container:ID'
   readonly pidMode: string; // '' | 'host' | 'container:ID'

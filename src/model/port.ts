@@ -13,8 +13,8 @@ export interface PortBinding {
 export type PortBindings = Readonly<Record<string, readonly PortBinding[]>>;
 
 /**
- * What the list of a port stands for. One without bindings is published on a port that is chosen, as with Docker up to
- * 29, which warns of it since API 1.52; `inspect` goes on showing the list as it was given.
+ * What the list of a port stands for. One without bindings, which only older records have, is published on a port that
+ * is chosen.
  */
 export function meantBindings(list: readonly PortBinding[]): readonly PortBinding[] {
   return list.length > 0 ? list : [{ hostIp: '', hostPort: '' }];

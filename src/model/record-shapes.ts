@@ -218,6 +218,7 @@ const hostSpec = object<HostSpec>({
   sysctls: textMap,
   init: nullable(flag),
   runtime: text,
+  isolation: optional(text),
   logConfig: object<HostSpec['logConfig']>({ type: text, config: textMap }),
   ipcMode: text,
   pidMode: text,

@@ -141,7 +141,7 @@ export const mountSchema = fields({
 });
 
 export const portMapSchema = v.nullish(
-  v.record(v.string(), v.nullish(v.array(fields({ HostIp: text(), HostPort: text() })), [])),
+  v.record(v.string(), v.nullish(v.array(v.nullish(fields({ HostIp: text(), HostPort: text() }), {})), [])),
   {},
 );
 

@@ -328,20 +328,32 @@ test('a route does not exist for clients that are older than it', async (t) => {
   }
 });
 
-test('an empty list of bindings is warned of since 1.52, and the address of a whole container refused', async (t) => {
+test('a port without bindings is bound to a port that is chosen, which is warned of since 1.52', async (t) => {
   const { call } = await serve(t);
-  const body = { Image: 'busybox', HostConfig: { PortBindings: { '80/tcp': [], '81/tcp': [{}] } } };
+  const body = { Image: 'busybox', HostConfig: { PortBindings: { '80/tcp': [], '81/tcp': [null], '82/udp': null } } };
+  const chosen = [{ HostIp: '', HostPort: '' }];
   for (const version of VERSIONS) {
     const { json } = await call('POST', `/v${version}/containers/create`, body);
+    const { HostConfig } = (await call('GET', `/v${version}/containers/${json.Id}/json`)).json;
+    assert.deepEqual(HostConfig.PortBindings, { '80/tcp': chosen, '81/tcp': chosen, '82/udp': chosen }, version);
     assert.deepEqual(
       json.Warnings,
       isOlderApi(version, '1.52')
         ? []
         : [
-            'Following container port(s) have an empty list of port-bindings: 80/tcp. Such bindings will be discarded in a future version.',
+            'Following container port(s) have an empty list of port-bindings: 80/tcp, 82/udp. Such bindings will be discarded in a future version.',
           ],
       version,
     );
+  }
+});
+
+test('the isolation of a container is shown as it was sent', async (t) => {
+  const { call } = await serve(t);
+  for (const Isolation of ['', 'default', 'Default']) {
+    const created = await call('POST', '/containers/create', { Image: 'busybox', HostConfig: { Isolation } });
+    const { json } = await call('GET', `/containers/${created.json.Id}/json`);
+    assert.equal(json.HostConfig.Isolation, Isolation);
   }
 });
 

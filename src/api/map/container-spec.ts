@@ -103,6 +103,7 @@ function toHostSpec(host: HostConfigRequest): HostSpec {
     sysctls: host.Sysctls,
     init: host.Init,
     runtime: host.Runtime,
+    ...(host.Isolation === '' ? {} : { isolation: host.Isolation }),
     logConfig: { type: host.LogConfig.Type, config: host.LogConfig.Config }, // '' = the daemon's
     ipcMode: host.IpcMode, // '' = the daemon's, and so with the next two
     pidMode: host.PidMode,

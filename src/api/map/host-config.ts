@@ -48,7 +48,7 @@ export function toHostConfig(record: ContainerRecord, options: HostConfigOptions
     ShmSize: host.shmSizeBytes,
     ...mapIfAny('Sysctls', host.sysctls),
     Runtime: host.runtime || options.defaultRuntime,
-    Isolation: '',
+    Isolation: host.isolation ?? '',
     CpuShares: resources.cpuShares,
     Memory: resources.memoryBytes,
     NanoCpus: resources.nanoCpus,

@@ -19,3 +19,9 @@ test('values that a filter of ps cannot have are refused in the words of Docker 
   await refused({ exited: ['1.5'] }, `invalid filter 'exited=1.5': strconv.Atoi: parsing "1.5": invalid syntax`);
   await refused({ nosuch: ['1'] }, "invalid filter 'nosuch'");
 });
+
+test('an isolation asked for matches every container, as Docker does on Linux', async () => {
+  const record = { id: 'a'.repeat(64), imageId: '', state: {}, spec: { process: { labels: {} } } } as never;
+  for (const isolation of ['default', 'process', 'rubbish'])
+    assert.equal((await containerPredicate({ isolation: [isolation] }, nothing))(record), true, isolation);
+});

@@ -68,7 +68,6 @@ export async function containerPredicate(
     any('status', (status) => record.state.status === status) &&
     any('health', (health) => (record.state.health?.status ?? 'none') === health) &&
     any('is-task', (task) => readGoBoolean(task) === false) &&
-    any('isolation', (isolation) => isolation === 'default') &&
     (exited.length === 0 || (record.state.status === 'exited' && exited.includes(record.state.exitCode))) &&
     before!.every((other) => record.createdAt < other.createdAt) &&
     since!.every((other) => record.createdAt > other.createdAt) &&
