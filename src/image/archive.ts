@@ -12,15 +12,18 @@ import { breakLeases } from './break-leases.ts';
 import { decompressStream } from './compression.ts';
 import { closeFd, O_DIRECTORY, O_PATH, openFd } from '../kernel/descriptors.ts';
 import {
+  asBytes,
   evaluateInRoot,
   pathComponents,
   placeMounts as placeMountsInRoot,
   resolveInRoot,
+  resolveOrMakeDirectory,
   type RootMount,
   type RootPath,
   type RootView,
 } from '../kernel/root-path.ts';
 import { touchBelow } from '../kernel/silent-mounts.ts';
+import { makeDirectory } from '../kernel/tree-writer.ts';
 import { extractTar } from './extract-tar.ts';
 import { goFileMode } from './go-file-mode.ts';
 import { packDirectory, packFile } from './pack-tree.ts';
@@ -33,8 +36,31 @@ import type { PathStat } from '../model/path-stat.ts';
 
 export type { RootMount };
 
-/** Where the mounts of a container truly are; see kernel/root-path.ts. */
-export const placeMounts = (view: RootView): RootView => placeMountsInRoot(view);
+/**
+ * Where the mounts of a container truly are; see kernel/root-path.ts. The directories that lead to one are made where
+ * the container lacks them, as its start would make them: until then nothing could be copied into a volume below.
+ */
+export function placeMounts(view: RootView): RootView {
+  const placed = placeMountsInRoot(view);
+  const { mounts = [] } = placed;
+  for (const [i, { destination }] of mounts.entries()) {
+    const before = mounts.slice(0, i);
+    const parent = posix.dirname(destination);
+    // The one on top decides. What is read-only stays as it is.
+    if (before.findLast((outer) => isWithin(parent, outer.destination))?.readonly) continue;
+    makeWay({ ...view, mounts: before }, parent);
+  }
+  return placed;
+}
+
+function makeWay(view: RootView, path: string): void {
+  try {
+    resolveOrMakeDirectory(view, asBytes(path), (fd, name) => makeDirectory(fd, name, 0o755)).close();
+  } catch (error) {
+    // A file is in the way, a disk is full: what is elsewhere is copied all the same, and this mount is not found.
+    if (!(error instanceof CausewayError)) throw error;
+  }
+}
 
 /** A file system and what to call it in messages. */
 export interface ArchiveRoot extends RootView {

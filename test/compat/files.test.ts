@@ -48,16 +48,22 @@ test("a new volume has mode 0755, and the owner and mode of the image's director
 test('cp reaches a volume of a container that never started, also through a link of the image', () => {
   const file = join(engine.dir, 'copied');
   writeFileSync(file, 'copied\n');
-  engine.ok('create', '--name', 'never', '-v', 'lacking:/nodir', '-v', 'linked:/var/run/sub', 'img', 'sleep', '300');
+  const volumes = ['-v', 'lacking:/nodir', '-v', 'linked:/var/run/sub', '-v', 'deep:/no/such/dir'];
+  engine.ok('create', '--name', 'never', ...volumes, 'img', 'sleep', '300');
   engine.ok('cp', file, 'never:/nodir/a');
+  engine.ok('cp', file, 'never:/no/such/dir/e');
+  engine.ok('cp', file, 'never:/no/such/f');
+  engine.ok('cp', 'never:/no/such/dir', join(engine.dir, 'deep'));
+  assert.deepEqual(readdirSync(join(engine.dir, 'deep')), ['e']);
+  assert.deepEqual(readdirSync(placeOf('deep')), ['e']);
   engine.ok('cp', file, 'never:/var/run/sub/b');
   engine.ok('cp', file, 'never:/run/sub/c');
   assert.deepEqual(readdirSync(placeOf('lacking')), ['a']);
   assert.deepEqual(readdirSync(placeOf('linked')).sort(), ['b', 'c']);
   engine.ok('start', 'never');
   assert.equal(
-    engine.ok('exec', 'never', 'cat', '/nodir/a', '/run/sub/b', '/var/run/sub/c'),
-    'copied\n'.repeat(3).trim(),
+    engine.ok('exec', 'never', 'cat', '/nodir/a', '/run/sub/b', '/var/run/sub/c', '/no/such/dir/e', '/no/such/f'),
+    'copied\n'.repeat(5).trim(),
   );
   engine.ok('cp', file, 'never:/run/sub/d');
   assert.equal(engine.ok('exec', 'never', 'cat', '/var/run/sub/d'), 'copied');
