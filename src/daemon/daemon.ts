@@ -19,6 +19,7 @@ import { createEngine, type Engine } from '../engine/engine.ts';
 import { Archives } from '../image/archives.ts';
 import { ImageStore } from '../image/image-store.ts';
 import { RootfsStore } from '../image/rootfs.ts';
+import { endProcess } from '../kernel/end-process.ts';
 import { SilentMounts } from '../kernel/silent-mounts.ts';
 import type { NetworkRecord } from '../model/network.ts';
 import { createNetworkService, type NetworkStore, type SandboxRecord } from '../network/service.ts';
@@ -79,7 +80,7 @@ export async function runDaemon(config: DaemonConfig, argv: readonly string[]): 
   // Also while containers are being started: what is under way comes to its end, and no more is begun.
   const ended = nextSignal();
   // A second signal means now.
-  void ended.then(nextSignal).then(() => process.exit(1));
+  void ended.then(nextSignal).then(() => endProcess(1));
   const starting = start(live, activated, log, undo, ended);
   endWithin(starting, ended, config.shutdownTimeoutS);
   const hangups = new Hangups();
@@ -101,14 +102,14 @@ export async function runDaemon(config: DaemonConfig, argv: readonly string[]): 
   for (const failure of await undo.unwind())
     log.warn({ step: failure.name, error: errorMessage(failure.error) }, 'shutdown');
   // Whatever still holds the event loop (a client's stream, a timer) is of no use now.
-  process.exit(0);
+  endProcess(0);
 }
 
 /** A daemon that is ended before it serves has that long to begin serving, and then to end in order. */
 function endWithin(starting: Promise<unknown>, ended: Promise<unknown>, timeoutS: number): void {
   void ended
     .then(() => within(starting, timeoutS < 0 ? Infinity : timeoutS * 1000))
-    .then((inTime) => inTime || process.exit(1))
+    .then((inTime) => inTime || endProcess(1))
     .catch(() => {}); // a start that fails ends it too
 }
 

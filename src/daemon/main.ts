@@ -1,5 +1,6 @@
 /** Entry of the daemon's bundle: `daemon` serves, `doctor` examines the host. */
 import { errorMessage } from '../base/errors.ts';
+import { endProcess } from '../kernel/end-process.ts';
 import { buildInfo } from './build-info.ts';
 import { runDaemon } from './daemon.ts';
 import { examineConfig } from './config-check.ts';
@@ -52,6 +53,6 @@ main().then(
   },
   (error: unknown) => {
     process.stderr.write(`causeway: ${errorMessage(error)}\n`);
-    process.exit(1);
+    endProcess(1);
   },
 );

@@ -29,6 +29,7 @@ export const strerror: (errno: number) => string = libc.func('str strerror(int)'
 // Files and descriptors
 export const open: (path: string, flags: number, mode: number) => number = libc.func('int open(str, int, int)');
 export const close: (fd: number) => number = libc.func('int close(int)');
+export const exitNow: (code: number) => void = libc.func('void _exit(int)');
 export const fcntl: (fd: number, command: number, argument: number) => number =
   libc.func('int fcntl(int, int, int64_t)');
 export const ioctl: (fd: number, request: number, argument: Bytes) => number = libc.func(
