@@ -131,7 +131,7 @@ test('a copy that is under way when its container ends is whole, and leaves noth
 });
 
 for (const runtime of ['crun', 'runc']) {
-  test(`stop, kill, restart and rm -f of a paused container (${runtime})`, () => {
+  test(`stop, kill, restart and rm -f of a paused container, and any signal thaws it (${runtime})`, () => {
     const paused = (name: string, script: string): void => {
       engine.ok('run', '-d', '--runtime', runtime, '--name', name, 'busybox', 'sh', '-c', script);
       engine.ok('pause', name);
@@ -152,7 +152,11 @@ for (const runtime of ['crun', 'runc']) {
     paused('four', 'sleep 1000');
     engine.ok('stop', '-t', '1', 'four');
     assert.equal(show('four', '{{.State.Status}} {{.State.ExitCode}}'), 'exited 137');
-    engine.ok('rm', '-f', 'one', 'two', 'four');
+    paused('five', "trap 'echo got it' USR1; while :; do sleep 0.1; done");
+    engine.ok('kill', '-s', 'USR1', 'five');
+    assert.equal(statusOf('five'), 'running');
+    engine.ok('exec', 'five', 'true');
+    engine.ok('rm', '-f', 'one', 'two', 'four', 'five');
   });
 }
 

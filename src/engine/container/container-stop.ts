@@ -207,7 +207,12 @@ export async function killContainer(needs: StopNeeds, ref: string, signalName: s
   const signal = parseSignal(signalName || 'SIGKILL');
   const stopSignal = parseSignal(record.spec.process.stopSignal || 'SIGTERM');
   const ends = signal === 9 || signal === stopSignal;
-  if (!ends && isUp(record)) return whileItRuns(needs, id, () => signalContainer(needs, record, signal));
+  if (!ends && isUp(record)) {
+    await whileItRuns(needs, id, () => signalContainer(needs, record, signal));
+    // As with Docker: where nobody said which signal stops it, each may, and it has to thaw to get it.
+    if (!record.spec.process.stopSignal) await thawPaused(needs, record);
+    return;
+  }
   // The user ended it: the restart policy must not bring it back.
   const claimed = await claimEnd(needs, record, {});
   if (claimed === 'nothing') throw notRunning(id);
