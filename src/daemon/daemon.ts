@@ -293,7 +293,7 @@ async function start(
   undo.push('network', () => network.shutdown());
   undo.push('engine', () => engine.quiesce());
   void ended.then(() => engine.quiesce());
-  await engine.restore();
+  await engine.restore({ endLeft: !config.liveRestore });
   // What the resolver still knows from an earlier daemon, and this one does not, goes now.
   await resolver.settle();
 

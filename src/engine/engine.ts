@@ -7,7 +7,6 @@ import { existsSync, readdirSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { noteActivity } from '../base/activity.ts';
 import type { Clock } from '../base/clock.ts';
-import { errorMessage } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Archives } from '../image/archives.ts';
 import type { ImageStore } from '../image/image-store.ts';
@@ -214,10 +213,14 @@ export function createEngine(deps: EngineDeps) {
   });
 
   return {
-    /** Adopts what lives, then starts what restart policies ask for: clients find it running, and its names. */
-    async restore(): Promise<void> {
+    /**
+     * Adopts what lives, then starts what restart policies ask for: clients find it running, and its names. With
+     * `endLeft` what lives is ended first, as a daemon ends it that is not killed.
+     */
+    async restore({ endLeft = false } = {}): Promise<void> {
       await parts.restarts.holdBackDuring(() => restoreContainers(parts));
       markRestored();
+      if (endLeft) await parts.restarts.suspendDuring(() => stop.endAll(parts, {}, stop.isUp));
       await startWithDaemon(parts);
     },
     /** Stops acting; containers go on. */
@@ -228,18 +231,7 @@ export function createEngine(deps: EngineDeps) {
     /** Ends every container, as no user's wish: policies start them again with the next daemon. */
     async stopAll(timeoutS: number): Promise<void> {
       parts.restarts.end();
-      await Promise.all(
-        table
-          .all()
-          .filter((record) => stop.isActive(parts, record))
-          .map((record) =>
-            stop
-              .endRun(parts, record, { timeoutS }, { byDaemon: true })
-              .catch((error: unknown) =>
-                deps.log.warn({ container: record.id, error: errorMessage(error) }, 'could not stop a container'),
-              ),
-          ),
-      );
+      await stop.endAll(parts, { timeoutS });
     },
     runningIds: (): string[] =>
       table

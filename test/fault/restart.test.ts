@@ -396,16 +396,29 @@ describe('--live-restore=false', () => {
   });
 
   test(
-    'a daemon that was killed could not stop them: the next one adopts them all the same',
-    { timeout: 120_000 },
+    'a daemon that was killed could not stop them: the next one does, and starts those with a policy',
+    { timeout: 180_000 },
     async () => {
       const { engine, parent, empty } = it;
-      engine.ok('run', '-d', '--name', 'lives', 'busybox', 'sh', '-c', OBEDIENT);
-      const pid = pidOf(engine, 'lives');
+      for (const [name, ...flags] of [
+        ['plain', '-p', '8080:80'],
+        ['always', '--restart', 'always'],
+        ['unless', '--restart', 'unless-stopped'],
+        ['removed', '--rm'],
+      ] as const) {
+        engine.ok('run', '-d', '--name', name, ...flags, 'busybox', 'sh', '-c', OBEDIENT);
+        await listens(engine, name);
+      }
+      const before = pidOf(engine, 'always');
       await engine.restart('SIGKILL');
-      assert.equal(pidOf(engine, 'lives'), pid);
-      engine.ok('rm', '-f', 'lives');
-      await assertUntouched(engine, parent, empty, 'an adopted container');
+      assert.equal(statusOf(engine, 'plain'), 'exited 7');
+      assert.equal(engine.ok('port', 'plain'), '');
+      for (const name of ['always', 'unless']) assert.equal(statusOf(engine, name), 'running 0');
+      assert.notEqual(pidOf(engine, 'always'), before);
+      assert.equal(engine.ok('inspect', '--format', '{{.RestartCount}}', 'always'), '0');
+      assert.match(engine.docker('inspect', 'removed').err, /No such object/);
+      engine.shell('docker rm -f $(docker ps -aq)');
+      await assertUntouched(engine, parent, empty, 'containers that a killed daemon left');
     },
   );
 });

@@ -38,7 +38,10 @@ export const DAEMON_ROWS: readonly DaemonOption[] = [
   }),
   done('log-format', 'text', 'How the daemon logs: text or json', { fallback: 'json' }),
   done('label', 'list', 'Labels of the daemon (NAME=VALUE), which info shows', { key: 'labels', reloads: true }),
-  done('live-restore', 'switch', 'Leave containers running when the daemon ends', { fallback: 'true', reloads: true }),
+  done('live-restore', 'switch', 'Leave containers running while there is no daemon', {
+    fallback: 'true',
+    reloads: true,
+  }),
   done('shutdown-timeout', 'number', 'Seconds to give containers to stop when the daemon ends without live-restore', {
     fallback: '15',
     reloads: true,

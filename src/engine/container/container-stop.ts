@@ -2,7 +2,8 @@
  * stop, kill, pause: they signal, and the exit is dealt with where every exit is (container-exit). They hold no
  * lock while they wait for it.
  */
-import { conflict, notModified, systemError } from '../../base/errors.ts';
+import { conflict, errorMessage, notModified, systemError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
 import { within } from '../../base/within.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import { parseSignal } from '../../oci/signals.ts';
@@ -83,7 +84,7 @@ export function isUp(record: ContainerRecord): boolean {
  * Whether there is something to end: a run, a restart that waits for its delay or for an address of the host, or a start
  * whose record is to come.
  */
-export function isActive(needs: Pick<StopNeeds, 'starts' | 'restarts'>, record: ContainerRecord): boolean {
+function isActive(needs: Pick<StopNeeds, 'starts' | 'restarts'>, record: ContainerRecord): boolean {
   const { id, state } = record;
   return isUp(record) || state.status === 'restarting' || needs.starts.has(id) || needs.restarts.isAwaitingAddress(id);
 }
@@ -93,6 +94,24 @@ interface EndReason {
   readonly keep?: boolean;
   /** No user wanted it: restart policies bring it back with the next daemon. */
   readonly byDaemon?: boolean;
+}
+
+export type EndAllNeeds = StopNeeds & { readonly containers: Pick<ContainerTable, 'all'>; readonly log: Log };
+
+/**
+ * Ends these containers, as no user's wish: policies start them again with a daemon. What cannot be ended is told, and
+ * goes on.
+ */
+export async function endAll(
+  needs: EndAllNeeds,
+  options: StopOptions,
+  which: (record: ContainerRecord) => boolean = (record) => isActive(needs, record),
+): Promise<void> {
+  const one = (record: ContainerRecord): Promise<unknown> =>
+    endRun(needs, record, options, { byDaemon: true }).catch((error: unknown) =>
+      needs.log.warn({ container: record.id, error: errorMessage(error) }, 'could not stop a container'),
+    );
+  await Promise.all(needs.containers.all().filter(which).map(one));
 }
 
 /** A run that is to end. */

@@ -39,6 +39,7 @@ export class RestartTimers {
   readonly #byUser = new Map<string, number>();
   #ended = false;
   #heldBack = false;
+  #suspended = false;
 
   /** While the user's `restart` of a container is on: its run ends only to begin again. */
   async duringRestart<T>(id: string, work: () => Promise<T>): Promise<T> {
@@ -56,9 +57,9 @@ export class RestartTimers {
     return this.#byUser.has(id);
   }
 
-  /** The daemon is shutting down: containers that end now are started by the next one. */
+  /** Containers that end now are started with the daemon: the next one, where this one is shutting down. */
   get ended(): boolean {
-    return this.#ended;
+    return this.#ended || this.#suspended;
   }
 
   end(): void {
@@ -91,6 +92,16 @@ export class RestartTimers {
       return await work();
     } finally {
       this.#heldBack = false;
+    }
+  }
+
+  /** While a daemon that starts ends what an earlier one left: that is no restart. */
+  async suspendDuring<T>(work: () => Promise<T>): Promise<T> {
+    this.#suspended = true;
+    try {
+      return await work();
+    } finally {
+      this.#suspended = false;
     }
   }
 
