@@ -2,10 +2,21 @@
 import type { ToldError } from '../base/errors.ts';
 import type { ExtractionTarget } from './tree-extraction.ts';
 
+/** Of the memory that both see. */
+export interface ExtractionPiece {
+  readonly at: number;
+  readonly sizeBytes: number;
+}
+
 export type ExtractionOrder =
-  /** `file`: a descriptor that is read from its current offset, to its end; without one the archive comes in chunks. */
-  | { readonly job: number; readonly do: 'begin'; readonly target: ExtractionTarget; readonly file: number | undefined }
-  | { readonly job: number; readonly do: 'consume'; readonly bytes: Uint8Array }
+  /** `source`: a descriptor that is read from its current offset, to its end, or the memory that the archive comes in. */
+  | {
+      readonly job: number;
+      readonly do: 'begin';
+      readonly target: ExtractionTarget;
+      readonly source: number | SharedArrayBuffer;
+    }
+  | { readonly job: number; readonly do: 'consume'; readonly piece: ExtractionPiece }
   | { readonly job: number; readonly do: 'end' }
   | { readonly job: number; readonly do: 'abandon' };
 

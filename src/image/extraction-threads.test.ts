@@ -8,8 +8,8 @@ import type { ExtractionTarget } from './tree-extraction.ts';
 const PROGRAM = new URL(
   `data:text/javascript,${encodeURIComponent(`
     import { parentPort } from 'node:worker_threads';
-    parentPort.on('message', ({ job, do: what, bytes }) => {
-      if (what === 'consume') parentPort.postMessage({ job, taken: bytes.length });
+    parentPort.on('message', ({ job, do: what, piece }) => {
+      if (what === 'consume') parentPort.postMessage({ job, taken: piece.sizeBytes });
       if (what === 'end') parentPort.postMessage({ job });
     });
   `)}`,

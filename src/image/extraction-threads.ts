@@ -8,16 +8,16 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { systemError, toldError, type CausewayError } from '../base/errors.ts';
 import type { ExtractionNews, ExtractionOrder } from './extraction-messages.ts';
+import { ExtractionWindow } from './extraction-window.ts';
 import type { ExtractionTarget } from './tree-extraction.ts';
 
 const MAX_THREADS = 4;
 /** A thread is 9 MB; a new one begins within the time of a small layer. */
 const IDLE_MS = 10_000;
 const MAX_HEAP_MB = 96;
-/** Sent and not yet written, of one archive. */
-const WINDOW_BYTES = 1024 * 1024;
 /** How long an archive whose client has left is waited for: what it holds open keeps a file system mounted. */
 const ABANDON_MS = 5_000;
 
@@ -33,27 +33,14 @@ export const canceled = (): CausewayError => systemError('context canceled');
 
 class Job {
   readonly done: Promise<void>;
+  /** The thread has written as many bytes. */
+  readonly taken: (sizeBytes: number) => void;
   #settle!: (error?: Error) => void;
-  #outstanding = 0;
-  #wake: (() => void) | undefined;
 
-  constructor() {
+  constructor(taken: (sizeBytes: number) => void = () => {}) {
+    this.taken = taken;
     this.done = new Promise((resolve, reject) => (this.#settle = (error) => (error ? reject(error) : resolve())));
     this.done.catch(() => {}); // the reader of the source may notice first
-  }
-
-  sent(sizeBytes: number): void {
-    this.#outstanding += sizeBytes;
-  }
-
-  taken(sizeBytes: number): void {
-    this.#outstanding -= sizeBytes;
-    this.#wake?.();
-  }
-
-  async room(): Promise<void> {
-    while (this.#outstanding > WINDOW_BYTES)
-      await Promise.race([this.done, new Promise<void>((resolve) => (this.#wake = resolve))]);
   }
 
   finish(error?: Error): void {
@@ -88,8 +75,8 @@ class ExtractionThread {
     return this.#jobs.size;
   }
 
-  #say(order: ExtractionOrder, transfer: ArrayBuffer[] = []): void {
-    this.#worker.postMessage(order, transfer);
+  #say(order: ExtractionOrder): void {
+    this.#worker.postMessage(order);
   }
 
   #hear(news: ExtractionNews): void {
@@ -110,21 +97,21 @@ class ExtractionThread {
   async extract(tar: Readable | number, target: ExtractionTarget, signal: AbortSignal | undefined): Promise<void> {
     clearTimeout(this.#idle);
     const id = ++this.#last;
-    const job = new Job();
-    this.#jobs.set(id, job);
-    this.#say({ job: id, do: 'begin', target, file: typeof tar === 'number' ? tar : undefined });
-    if (typeof tar === 'number') return this.#untilAborted(id, job, signal);
+    const begin = (source: number | SharedArrayBuffer, taken?: (sizeBytes: number) => void): Job => {
+      const job = new Job(taken);
+      this.#jobs.set(id, job);
+      this.#say({ job: id, do: 'begin', target, source });
+      return job;
+    };
+    if (typeof tar === 'number') return this.#untilAborted(id, begin(tar), signal);
+    const window = new ExtractionWindow((piece) => this.#say({ job: id, do: 'consume', piece }));
+    const job = begin(window.memory, (sizeBytes) => window.taken(sizeBytes));
     // No reader waits for more of an archive that has failed.
     job.done.catch((error: Error) => tar.destroy(error));
     const leave = () => void tar.destroy(canceled());
     signal?.addEventListener('abort', leave);
     try {
-      for await (const chunk of tar as AsyncIterable<Buffer>) {
-        const bytes = new Uint8Array(chunk); // a copy of its own: the chunk's memory may be others' too
-        this.#say({ job: id, do: 'consume', bytes }, [bytes.buffer]);
-        job.sent(bytes.length);
-        await job.room();
-      }
+      await pipeline(tar, window);
       this.#say({ job: id, do: 'end' });
     } catch (error) {
       this.#say({ job: id, do: 'abandon' });

@@ -10,24 +10,28 @@ import { TarExtraction } from './tar-extraction.ts';
 
 const port = parentPort!;
 const CHUNK_BYTES = 256 * 1024;
-const jobs = new Map<number, TarExtraction>();
+const jobs = new Map<number, { readonly extraction: TarExtraction; readonly memory: Buffer }>();
 const say = (news: ExtractionNews) => port.postMessage(news);
 
 port.on('message', (order: ExtractionOrder) => {
   const { job } = order;
   attempt(job, () => {
     if (order.do === 'begin') {
-      jobs.set(job, new TarExtraction(order.target));
-      if (order.file !== undefined) readOn(job, order.file, Buffer.allocUnsafeSlow(CHUNK_BYTES));
+      const { source, target } = order;
+      const isFile = typeof source === 'number';
+      const memory = isFile ? Buffer.allocUnsafeSlow(CHUNK_BYTES) : Buffer.from(source);
+      jobs.set(job, { extraction: new TarExtraction(target), memory });
+      if (isFile) readOn(job, source);
       return;
     }
     // Messages that were in transit when the job failed are dropped.
-    const extraction = jobs.get(job);
-    if (!extraction) return;
+    const known = jobs.get(job);
+    if (!known) return;
+    const { extraction, memory } = known;
     if (order.do === 'consume') {
-      const { buffer, byteOffset, byteLength } = order.bytes;
-      extraction.consume(Buffer.from(buffer, byteOffset, byteLength));
-      say({ job, taken: byteLength });
+      const { at, sizeBytes } = order.piece;
+      extraction.consume(memory.subarray(at, at + sizeBytes));
+      say({ job, taken: sizeBytes });
     } else if (order.do === 'end') {
       extraction.end();
       close(job);
@@ -35,14 +39,15 @@ port.on('message', (order: ExtractionOrder) => {
   });
 });
 
-function readOn(job: number, file: number, buffer: Buffer): void {
+function readOn(job: number, file: number): void {
   attempt(job, () => {
-    const extraction = jobs.get(job);
-    if (!extraction) return;
-    const size = readSync(file, buffer, 0, buffer.length, null);
+    const known = jobs.get(job);
+    if (!known) return;
+    const { extraction, memory } = known;
+    const size = readSync(file, memory, 0, memory.length, null);
     if (size > 0) {
-      extraction.consume(buffer.subarray(0, size));
-      setImmediate(readOn, job, file, buffer);
+      extraction.consume(memory.subarray(0, size));
+      setImmediate(readOn, job, file);
     } else {
       extraction.end();
       close(job);
@@ -59,7 +64,7 @@ function attempt(job: number, work: () => void): void {
 }
 
 function close(job: number, failure?: ToldError): void {
-  jobs.get(job)?.abandon();
+  jobs.get(job)?.extraction.abandon();
   jobs.delete(job);
   say(failure ? { job, failure } : { job });
 }

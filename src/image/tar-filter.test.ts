@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { TarFilter } from './tar-filter.ts';
-import type { TarEntry, TarVisitor } from './tar-reader.ts';
+import { TarReader, type TarEntry, type TarVisitor } from './tar-reader.ts';
 import { formatTarHeader, padding, parsePax, formatPax, parseTarHeader, type TarHeader } from './tar-headers.ts';
 import { scanTar } from './tar-scan.ts';
 import { LayerToOverlay, OverlayToLayer } from './whiteouts.ts';
@@ -100,6 +100,24 @@ test('a stream passes unchanged, whatever the pieces', async () => {
   );
   for (const piece of [1, 511, 512, 513, 100_000]) {
     assert.deepEqual(await filter(tar, { visit: () => undefined }, piece), tar);
+  }
+});
+
+test('an archive that is read through one piece of memory comes out the same, wherever the pieces are cut', () => {
+  const tar = archive(
+    directory('a/'),
+    file('a/b', Buffer.alloc(3000, 'x')),
+    file('c'.repeat(180), 'long', new Map([['SCHILY.xattr.user.a', 'b']])),
+    file('empty', ''),
+  );
+  for (const piece of [1, 100, 511, 513, 1000, 5000]) {
+    const memory = Buffer.alloc(piece);
+    const out: Buffer[] = [];
+    const reader = new TarReader({ visit: () => undefined }, (bytes) => void out.push(Buffer.from(bytes)));
+    for (let at = 0; at < tar.length; at += piece)
+      reader.consume(memory.subarray(0, tar.copy(memory, 0, at, at + piece)));
+    reader.finish();
+    assert.deepEqual(Buffer.concat(out), tar, `in pieces of ${piece}`);
   }
 });
 

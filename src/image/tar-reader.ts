@@ -88,7 +88,7 @@ export class TarReader {
     if (!this.#open) this.#emit(Buffer.alloc(2 * TAR_BLOCK));
   }
 
-  /** Takes the archive's next bytes. */
+  /** Takes the archive's next bytes. Nothing keeps their memory but what was emitted: the caller may use it again. */
   consume(chunk: Buffer): void {
     let at = 0;
     while (at < chunk.length) {
@@ -106,7 +106,7 @@ export class TarReader {
         continue;
       }
       const take = Math.min(TAR_BLOCK - this.#pendingBytes, chunk.length - at);
-      this.#pending.push(chunk.subarray(at, at + take));
+      this.#pending.push(Buffer.from(chunk.subarray(at, at + take)));
       this.#pendingBytes += take;
       at += take;
       if (this.#pendingBytes === TAR_BLOCK) {
