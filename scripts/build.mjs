@@ -28,7 +28,10 @@ const programs = hooks
       // Its text with what V8 compiled of it, and what Node starts, which is nothing without that.
       { name: 'cli', entry: 'src/cli/main.ts', output: 'dist/cli.code', finish: compile },
       { name: 'cli', entry: 'src/cli/start.ts', output: 'dist/cli.cjs', after: 'dist/cli.code' },
-      { name: 'daemon', entry: 'src/daemon/main.ts', output: 'dist/daemon.mjs' },
+      // What Node starts, and the two programs that it loads one of, which are there first.
+      { name: 'daemon', entry: 'src/daemon/main.ts', output: 'dist/engine.mjs' },
+      { name: 'daemon', entry: 'src/daemon/enter-main.ts', output: 'dist/enter.mjs', after: 'dist/engine.mjs' },
+      { name: 'daemon', entry: 'src/daemon/start.ts', output: 'dist/daemon.mjs', after: 'dist/enter.mjs' },
       { name: 'dns', entry: 'src/daemon/dns-main.ts', output: 'dist/dns.mjs' },
       // A child and a thread of the daemon. The hooked daemon has none: its doors are all in its own thread.
       { name: 'archive', entry: 'src/image/archive-main.ts', output: 'dist/archive.mjs' },

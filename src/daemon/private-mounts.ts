@@ -24,13 +24,12 @@ import { cgroupMode, cgroupMounts, forgetCgroupMounts, hasControllersOnUnified }
 import { bindMount, mount, MS_MOVE, unmount } from '../kernel/mount.ts';
 import { protectNullDevice } from '../kernel/null-device.ts';
 import { execve, hasOurNamespace, hasOurRoot, processName, unlessEnded } from '../kernel/process.ts';
-
-const MARKER = 'CAUSEWAY_MOUNTS';
+import { ENTERED } from './entered.ts';
 
 /** Replaces this process by the same program in the private namespace; returns when it is there already. */
 export function enterPrivateMounts(execRoot: string): void {
-  if (process.env[MARKER] !== undefined) {
-    delete process.env[MARKER];
+  if (process.env[ENTERED] !== undefined) {
+    delete process.env[ENTERED];
     return;
   }
   const holder = findHolder(execRoot);
@@ -40,7 +39,7 @@ export function enterPrivateMounts(execRoot: string): void {
     : ['unshare', '--mount', '--propagation', 'slave', '--', ...again];
   const program = ['/usr/bin', '/bin', '/usr/sbin', '/sbin'].map((dir) => join(dir, argv[0]!)).find(isExecutable);
   if (program === undefined) throw new Error(`${argv[0]} was not found: install util-linux`);
-  execve(program, argv, { ...process.env, [MARKER]: holder ? 'joined' : 'made' });
+  execve(program, argv, { ...process.env, [ENTERED]: holder ? 'joined' : 'made' });
 }
 
 function isExecutable(path: string): boolean {
