@@ -62,8 +62,13 @@ export function processState(pid: number): string | undefined {
 
 /** Its parent, or the process that took it over; undefined = there is no such process. */
 export function processParent(pid: number): number | undefined {
+  return processStatus(pid)?.parent;
+}
+
+/** Its state letter, and its parent or the process that took it over; undefined = there is no such process. */
+export function processStatus(pid: number): { readonly state: string; readonly parent: number } | undefined {
   const fields = statFields(pid);
-  return fields && Number(fields[1]);
+  return fields && { state: fields[0]!, parent: Number(fields[1]) };
 }
 
 /**

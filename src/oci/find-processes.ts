@@ -11,9 +11,9 @@ import {
   hasOurNamespace,
   hasOurRoot,
   processIds,
-  processParent,
   processStartTime,
   processState,
+  processStatus,
   unlessEnded,
 } from '../kernel/process.ts';
 import { childrenOf } from '../kernel/process-tree.ts';
@@ -33,9 +33,9 @@ export function findProcesses(
   monitors: () => ReadonlyMap<string, number>,
 ): FoundProcesses | undefined {
   const pid = readPid(join(note.bundle, 'pidfile'));
-  const parent = pid === undefined ? undefined : processParent(pid);
-  if (pid !== undefined && parent !== undefined && isMonitorOf(parent, note.id))
-    return processState(pid) === 'Z' ? undefined : { pid, conmonPid: parent };
+  const status = pid === undefined ? undefined : processStatus(pid);
+  if (pid !== undefined && status && isMonitorOf(status.parent, note.id))
+    return status.state === 'Z' ? undefined : { pid, conmonPid: status.parent };
   const conmonPid = monitors().get(note.id);
   const first = conmonPid === undefined ? undefined : oldestChild(conmonPid);
   return first === undefined ? undefined : { pid: first, conmonPid: conmonPid! };

@@ -5,6 +5,7 @@ import { UndoStack } from '../../base/undo.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
 import type { StepRunner } from '../apply/step-runner.ts';
 import { recallWritten } from '../files/container-files.ts';
+import { linkLookup, type FindLink } from '../host/link-lookup.ts';
 import { groupChange } from '../plan/port-group.ts';
 import { planRoutes } from '../plan/routes.ts';
 import { publishedOf } from '../table/published.ts';
@@ -49,11 +50,18 @@ export class Adoption {
     return this.#needs.allocation.withEndpoints(record, kept);
   }
 
+  /** All at once: the kernel is asked for their links together. */
+  adoptAll(records: readonly SandboxRecord[]): void {
+    const count = records.reduce((sum, { sandbox }) => sum + sandbox.endpoints.length, 0);
+    const find = linkLookup(this.#needs.route, count);
+    for (const record of records) this.#adopt(record, find);
+  }
+
   /**
    * The container runs, and its namespace is there: whatever of it cannot be restored is reported, and no reason to cut
    * off the rest.
    */
-  adopt(record: SandboxRecord): void {
+  #adopt(record: SandboxRecord, find: FindLink): void {
     const { table, ipam, ports, log } = this.#needs;
     const { sandbox, request } = record;
     for (const endpoint of sandbox.endpoints) {
@@ -72,7 +80,7 @@ export class Adoption {
           );
         }
       }
-      this.#joinBridgeSoon(endpoint, sandbox.containerId);
+      this.#joinBridgeSoon(endpoint, sandbox.containerId, find);
     }
     const published = publishedOf(sandbox.endpoints).filter((port) => port.hostPort !== 0);
     const gateway = sandbox.endpoints.find((endpoint) => endpoint.id === sandbox.gatewayEndpointId);
@@ -98,16 +106,16 @@ export class Adoption {
   }
 
   /** A container that runs does not lose its network because the kernel had no room for the question. */
-  #joinBridgeSoon(endpoint: Endpoint, container: string): void {
+  #joinBridgeSoon(endpoint: Endpoint, container: string, find: FindLink): void {
     try {
-      this.#joinBridge(endpoint);
+      this.#joinBridge(endpoint, find);
     } catch (error) {
       this.#needs.log.warn(
         { container, link: endpoint.hostIfname, error: errorMessage(error) },
         'the link of a running container cannot be looked at, which is tried again',
       );
       tryAgainLater(
-        () => this.#joinBridge(endpoint),
+        () => this.#joinBridge(endpoint, linkLookup(this.#needs.route, 1)),
         (last) =>
           this.#needs.log.error(
             { container, link: endpoint.hostIfname, error: errorMessage(last) },
@@ -118,16 +126,16 @@ export class Adoption {
   }
 
   /** The bridge may have been recreated; its ports are then detached. */
-  #joinBridge({ networkId, hostIfname, published }: Endpoint): void {
+  #joinBridge({ networkId, hostIfname, published }: Endpoint, find: FindLink): void {
     const { table, route } = this.#needs;
     const network = table.network(networkId);
     const bridge = network?.bridgeName;
-    const link = bridge && hostIfname !== '' ? route.link(hostIfname) : undefined;
+    const link = bridge && hostIfname !== '' ? find(hostIfname) : undefined;
     if (!bridge || !link) return;
     // Whether the default network keeps its containers apart is in the daemon's configuration, which may be another one
     // now.
     const group = groupChange(link.group, network);
-    if (link.masterIndex !== route.link(bridge)?.index)
+    if (link.masterIndex !== find(bridge)?.index)
       route.setLink(hostIfname, { master: bridge, up: true, hairpin: published.length > 0, ...group });
     else if (group.group !== undefined) route.setLink(hostIfname, group);
   }

@@ -60,7 +60,7 @@ export async function restore(needs: RestoreNeeds, parts: RestoreParts, live: Re
       adopted.push(parts.adoption.withoutLostNetworks(record));
     else dead.push(record);
   }
-  for (const record of adopted) parts.adoption.adopt(record);
+  parts.adoption.adoptAll(adopted);
   await Promise.all(dead.map((record) => takeDown(needs, record)));
   await parts.removeOrphans();
   parts.otherBridges.notePolicy();

@@ -8,6 +8,7 @@ import { UndoStack } from '../../../base/undo.ts';
 import type { Endpoint } from '../../../model/endpoint.ts';
 import type { NetworkRecord } from '../../../model/network.ts';
 import type { StepRunner } from '../../apply/step-runner.ts';
+import { linkLookup } from '../../host/link-lookup.ts';
 import { driverNamed } from '../../plan/drivers/registry.ts';
 import { guardedBridge } from '../../plan/network-policy.ts';
 import { planRoutes } from '../../plan/routes.ts';
@@ -67,9 +68,12 @@ export class Repairer {
 
   /** At a start: nothing was notified while no daemon ran. One that cannot be restored yet holds up no other. */
   lookAtAllEndpoints(): void {
-    for (const record of this.#needs.table.sandboxes()) {
+    const { route, table } = this.#needs;
+    const records = table.sandboxes();
+    const find = linkLookup(route, records.length);
+    for (const record of records) {
       try {
-        this.#checkEndpoints([record]);
+        this.#checkEndpoints([record], find);
       } catch (error) {
         const { containerId } = record.sandbox;
         this.#needs.log.error(
@@ -129,11 +133,11 @@ export class Repairer {
     );
   }
 
-  #checkEndpoints(records: readonly SandboxRecord[]): void {
-    const { busy, route, table } = this.#needs;
+  #checkEndpoints(records: readonly SandboxRecord[], find = linkLookup(this.#needs.route, records.length)): void {
+    const { busy, table } = this.#needs;
     const bridges = new Map<string, number | undefined>();
     const indexOf = (bridge: string): number | undefined => {
-      if (!bridges.has(bridge)) bridges.set(bridge, route.link(bridge)?.index);
+      if (!bridges.has(bridge)) bridges.set(bridge, find(bridge)?.index);
       return bridges.get(bridge);
     };
     for (const record of records) {
@@ -146,7 +150,7 @@ export class Repairer {
       for (const endpoint of endpoints) {
         const network = table.network(endpoint.networkId);
         if (!network || endpoint.hostIfname === '') continue;
-        const repair = endpointRepair(route.link(endpoint.hostIfname), indexOf(network.bridgeName), network);
+        const repair = endpointRepair(find(endpoint.hostIfname), indexOf(network.bridgeName), network);
         if (!repair || !this.#limit.take(`endpoint ${endpoint.id}`)) continue;
         this.#repairEndpoint(repair, record, endpoint, network);
         this.#report.repaired(

@@ -1,0 +1,17 @@
+/** Links by their names: of a few the kernel is asked one by one, of many once for all that there are. */
+import type { LinkInfo, RouteSocket } from '../../kernel/netlink/route-socket.ts';
+
+/** One answer about all links costs as much as some single ones, and a host may have links that are nobody's here. */
+const FEW = 8;
+
+export type FindLink = (name: string) => LinkInfo | undefined;
+
+/**
+ * For a look at `count` links that goes on without a pause: what is told of many is as of the first question. A question
+ * that fails is asked again with the next link.
+ */
+export function linkLookup(route: Pick<RouteSocket, 'link' | 'links'>, count: number): FindLink {
+  if (count <= FEW) return (name) => route.link(name);
+  let all: ReadonlyMap<string, LinkInfo> | undefined;
+  return (name) => (all ??= new Map(route.links().map((link) => [link.name, link]))).get(name);
+}
