@@ -57,6 +57,9 @@ test('MAC addresses, link-local addresses, sysctls', () => {
   const net = network([]);
   assert.equal(faultOf(net, { mac: '02:42:0a:42:00:63' }), '');
   assert.equal(faultOf(net, { mac: 'nonsense' }), 'invalid MAC address nonsense');
+  for (const mac of ['01:00:00:00:00:01', '33-33-00-00-00-01', '0000.0000.0000'])
+    assert.match(faultOf(net, { mac }), /^invalid MAC address .*: no interface can have it/, mac);
+  assert.equal(faultOf(net, { mac: '02:00:00:00:00:01' }), '');
   assert.equal(faultOf(net, { linkLocalIps: ['169.254.1.1', 'x'] }), 'invalid link-local IP address: x');
   for (const address of ['169.254.1.1', 'fe80::5', 'febf::1', '::ffff:169.254.1.1'])
     assert.equal(faultOf(net, { linkLocalIps: [address] }), '', address);
