@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test, { after } from 'node:test';
 import fc from 'fast-check';
 import { isKernelError } from '../../src/kernel/errors.ts';
+import { libnftables } from '../../src/kernel/ffi.ts';
 import { netlinkTraffic } from '../../src/kernel/netlink/netlink-socket.ts';
 import {
   addToNewSet,
@@ -406,4 +407,33 @@ test('what a thread lists meanwhile does not change what is listed here', async 
     reader.close();
     ruleset.run('delete table inet here; delete table inet aside');
   }
+});
+
+test('nft commands that are interrupted are tried again, and given up in the end', async (t) => {
+  const library = libnftables();
+  const { getError, runCommands, runCommandsAside } = library;
+  let interruptions = 0;
+  const isInterrupted = () => interruptions-- > 0;
+  t.mock.method(library, 'getError', (context: bigint) =>
+    interruptions >= 0 ? 'netlink: Error: cache initialization failed: Interrupted system call\n' : getError(context),
+  );
+  t.mock.method(library, 'runCommands', (context: bigint, commands: string) =>
+    isInterrupted() ? -1 : runCommands(context, commands),
+  );
+  t.mock.method(library, 'runCommandsAside', async (context: bigint, commands: string) =>
+    isInterrupted() ? -1 : runCommandsAside(context, commands),
+  );
+  interruptions = 2;
+  ruleset.run('table inet interrupted { }');
+  assert.equal(interruptions, -1);
+  interruptions = 2;
+  assert.match(await ruleset.printAside('list tables', {}), /table inet interrupted/);
+  interruptions = 100;
+  assert.throws(
+    () => ruleset.run('delete table inet interrupted'),
+    (error) => isKernelError(error, 'EINTR'),
+  );
+  assert.ok(interruptions > 90, `${interruptions} left`);
+  interruptions = 0;
+  ruleset.run('delete table inet interrupted');
 });

@@ -87,16 +87,23 @@ export class RulesetContext {
   async #executeAside(commands: string, flags: number): Promise<string> {
     const library = libnftables();
     const context = this.#opened();
-    library.setOutputFlags(context, flags);
-    return outcome(library, context, await library.runCommandsAside(context, commands), 0);
+    for (let attempt = 1; ; attempt++) {
+      library.setOutputFlags(context, flags);
+      const result = await library.runCommandsAside(context, commands);
+      const output = outcome(library, context, { result, errno: 0, isLast: attempt === ATTEMPTS });
+      if (output !== 'again') return output.text;
+    }
   }
 
   #execute(commands: string, flags: number): string {
     const library = libnftables();
     const context = this.#opened();
-    library.setOutputFlags(context, flags);
-    const result = library.runCommands(context, commands);
-    return outcome(library, context, result, errnoOfLastCall());
+    for (let attempt = 1; ; attempt++) {
+      library.setOutputFlags(context, flags);
+      const result = library.runCommands(context, commands);
+      const output = outcome(library, context, { result, errno: errnoOfLastCall(), isLast: attempt === ATTEMPTS });
+      if (output !== 'again') return output.text;
+    }
   }
 
   #opened(): bigint {
@@ -117,16 +124,22 @@ function refuseWhatIsNoText(command: string, text: string): void {
   throw new KernelError(`${command} as JSON`, errnoNumber('EILSEQ'), 'a name in it is not UTF-8');
 }
 
-function outcome(library: NftablesLibrary, context: bigint, result: number, errno: number): string {
+/** The library does not go on where a signal, or a ruleset that changes while it is listed, interrupts it. */
+const ATTEMPTS = 4;
+
+/** 'again': it was interrupted, and may be tried once more. */
+function outcome(
+  library: NftablesLibrary,
+  context: bigint,
+  { result, errno, isLast }: { readonly result: number; readonly errno: number; readonly isLast: boolean },
+): { readonly text: string } | 'again' {
   // The buffers are read even if they are not wanted: reading empties them.
-  const output = library.getOutput(context);
+  const text = library.getOutput(context);
   const complaint = library.getError(context);
-  if (result === 0) return output;
-  throw new KernelError(
-    'run nft commands',
-    errnoFromText(complaint) ?? (errno || errnoNumber('EINVAL')),
-    complaint.trim(),
-  );
+  if (result === 0) return { text };
+  const code = errnoFromText(complaint) ?? (errno || errnoNumber('EINVAL'));
+  if (code === errnoNumber('EINTR') && !isLast) return 'again';
+  throw new KernelError('run nft commands', code, complaint.trim());
 }
 
 // nft prints strerror's words; errno itself may have been changed by what the library did afterwards.
@@ -138,6 +151,7 @@ const knownComplaints: readonly (readonly [RegExp, string])[] = [
   [/Device or resource busy/, 'EBUSY'],
   [/No such process/, 'ESRCH'],
   [/Too many open files/, 'EMFILE'],
+  [/Interrupted system call/, 'EINTR'],
   [/syntax error|Invalid argument/, 'EINVAL'],
 ];
 
