@@ -9,6 +9,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline, Transform, type Readable } from 'node:stream';
 import { nowOrLater } from '../base/again.ts';
+import { Backlog } from '../base/backlog.ts';
 import { errorCode, errorMessage, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { removeTree } from '../base/remove-tree.ts';
@@ -39,6 +40,8 @@ export class LayerStore {
   readonly #staging: string;
   readonly #trash: string;
   readonly #log: Log;
+  /** An image may have a hundred layers, and a prune many images: each has files open while it is deleted. */
+  readonly #deletions = new Backlog({ atOnce: 4, room: Infinity });
 
   constructor(root: string, log: Log) {
     this.#directory = join(root, 'layers');
@@ -49,7 +52,7 @@ export class LayerStore {
       mkdirSync(directory, { recursive: true, mode: 0o700 });
     spreadSubdirectories(this.#staging); // where they are made is where they stay
     for (const name of readdirSync(this.#staging)) renameSync(join(this.#staging, name), join(this.#trash, name));
-    for (const name of readdirSync(this.#trash)) void this.#remove(join(this.#trash, name));
+    for (const name of readdirSync(this.#trash)) this.#sweep(join(this.#trash, name));
   }
 
   path(diffId: string): string {
@@ -147,7 +150,12 @@ export class LayerStore {
   #discard(directory: string): void {
     const away = join(this.#trash, randomBytes(8).toString('hex'));
     renameSync(directory, away);
-    void this.#remove(away);
+    this.#sweep(away);
+  }
+
+  /** A few at a time, beside what asked for it: they are out of their place, and a path each is all that waits. */
+  #sweep(directory: string): void {
+    void this.#deletions.add(() => this.#remove(directory));
   }
 
   /** Never throws: what cannot be removed is tried again later. */

@@ -1,12 +1,13 @@
 /** Layers on disk: what GNU tar and overlayfs make of them, and what a hostile archive cannot do. */
 import assert from 'node:assert/strict';
-import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import promises from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { execFileSync } from 'node:child_process';
 import { EMPTY_IMAGE_CONFIG } from '../../src/image/image-config.ts';
@@ -358,4 +359,24 @@ test('the commit of a container that changed nothing has a line of history and n
   assert.equal(images.get('closed').diffIds.length, 2);
   for (const id of ['c1', 'c2']) await rootfs.remove(id);
   await rootfs.settled();
+});
+
+test('of discarded layers a few are deleted at a time', async (t) => {
+  const root = join(temporaryDirectory(t), 'store');
+  for (let layer = 0; layer < 24; layer++) mkdirSync(join(root, 'trash', `layer-${layer}`), { recursive: true });
+  const { rmdir } = promises;
+  let deleting = 0;
+  let most = 0;
+  t.mock.method(promises, 'rmdir', async (path: Buffer) => {
+    if (!path.includes('/trash/layer-')) return rmdir(path);
+    most = Math.max(most, ++deleting);
+    await sleep(5);
+    deleting--;
+    return rmdir(path);
+  });
+  syncBuiltinESMExports();
+  t.after(() => (t.mock.restoreAll(), syncBuiltinESMExports()));
+  await openStore(root);
+  await eventually(() => assert.deepEqual(readdirSync(join(root, 'trash')), []));
+  assert.ok(most > 1 && most <= 8, `${most} at once`); // four for layers and four for containers, which share the trash
 });
