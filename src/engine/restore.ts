@@ -148,16 +148,24 @@ async function runningUnread(needs: RestoreNeeds): Promise<string[]> {
   return running;
 }
 
-/** A daemon that died while it started a container: the runtime has it, and no record says that it runs. */
+/** A daemon that died while it made or started a container: the runtime has it, and no record says that it runs. */
 async function dropHalfStarted(needs: RestoreNeeds, id: string): Promise<void> {
   try {
     const record = needs.containers.get(id);
     const { running } = await needs.runtime.recover(id, record && runOf(needs, record));
     if (running) await needs.runtime.delete(id, { force: true });
     needs.runtime.forgetExit(id);
-    needs.log.info({ container: id }, 'a start that was cut off is undone');
+    needs.log.info(
+      { container: id },
+      running
+        ? 'a start that was cut off is undone'
+        : 'what a run has left with the runtime is removed: it does not run',
+    );
   } catch (error) {
-    needs.log.warn({ container: id, error: errorMessage(error) }, 'a start that was cut off could not be undone');
+    needs.log.warn(
+      { container: id, error: errorMessage(error) },
+      'what a run has left with the runtime could not be removed',
+    );
   }
 }
 
