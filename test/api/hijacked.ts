@@ -1,7 +1,7 @@
 /** Connections that are taken over, as clients open them, and the frames on them. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import type { Served } from './serve.ts';
 
 interface Frame {
@@ -31,6 +31,19 @@ export async function create(served: Served, name: string, body: object): Promis
   assert.equal(created.status, 201, created.text);
 }
 
+/** Resolves with the next data, the end or the failure of a socket, and leaves no listener behind. */
+export async function arrival(socket: Socket): Promise<void> {
+  const heard = new AbortController();
+  const { signal } = heard;
+  const events = ['data', 'end', 'close'].map((event) => once(socket, event, { signal }));
+  try {
+    await Promise.race(events);
+  } finally {
+    heard.abort();
+    await Promise.allSettled(events);
+  }
+}
+
 /** Opens a hijacked connection; `body` collects what comes behind the head. */
 export async function hijacked(
   served: Pick<Served, 'socketPath'>,
@@ -49,7 +62,7 @@ export async function hijacked(
   socket.on('data', (chunk: Buffer) => (received = Buffer.concat([received, chunk])));
   socket.on('end', () => (ended = true));
   const until = async (condition: () => boolean) => {
-    while (!condition() && !ended) await Promise.race([once(socket, 'data'), once(socket, 'end')]);
+    while (!condition() && !ended) await arrival(socket);
   };
   await until(() => received.includes('\r\n\r\n'));
   const split = received.indexOf('\r\n\r\n') + 4;

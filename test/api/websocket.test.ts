@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { frameHeader, OPCODE } from '../../src/api/websocket/frames.ts';
-import { create } from './hijacked.ts';
+import { arrival, create } from './hijacked.ts';
 import { serve, type Served } from './serve.ts';
 
 /** Masked with zeros, which changes no byte. */
@@ -45,7 +45,7 @@ async function attachByWebsocket(served: Served, path: string) {
   socket.on('end', () => (ended = true));
   socket.on('error', () => (ended = true));
   const until = async (condition: () => boolean) => {
-    while (!condition() && !ended) await Promise.race([once(socket, 'data'), once(socket, 'end')]);
+    while (!condition() && !ended) await arrival(socket);
   };
   await until(() => received.includes('\r\n\r\n'));
   const split = received.indexOf('\r\n\r\n') + 4;
