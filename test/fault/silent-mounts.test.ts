@@ -4,6 +4,7 @@
  * there keeps the daemon from anything.
  */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import {
   chmodSync,
   mkdirSync,
@@ -308,7 +309,7 @@ test('a syslog socket or certificate that does not answer holds up neither the o
 test('a start whose program tells nobody its attributes holds up nobody', async () => {
   const created = await api('POST', '/containers/create?name=served', {
     Image: 'busybox',
-    Entrypoint: ['/programs/program'],
+    Entrypoint: ['/programs/busybox'],
     Cmd: ['sleep', '1000'],
     HostConfig: { Binds: [`${programs.path}:/programs`] },
   });
@@ -324,4 +325,26 @@ test('a daemon with a helper process inside a namespace still stops on SIGTERM',
   await asked;
   await engine.boot();
   assert.equal(engine.ok('exec', 'other', 'echo', 'works'), 'works');
+});
+
+test('a process of some user that calls itself conmon, with a root that does not answer, keeps no container from its start', async () => {
+  const id = engine.ok('run', '-d', '--name', 'cut', 'busybox', 'sleep', '1000');
+  await engine.stop('SIGKILL');
+  engine.endLeftovers();
+  rmSync(join(engine.execRoot, 'bundles', id), { recursive: true }); // as after a power cut
+  programs.isSilent = false;
+  const words = ['-c', 'read x', '-u', 'read x']; // sh takes it for a script, the daemon for a container
+  const impostor = spawn(
+    'unshare',
+    ['--user', '--map-root-user', 'chroot', programs.path, '/busybox', 'sh', ...words],
+    { stdio: ['pipe', 'ignore', 'ignore'] },
+  );
+  try {
+    await until('it is in its root', () => commandOf(impostor.pid!).startsWith('/busybox\0sh'));
+    await until('its attributes are not told', () => programs.isSilent);
+    await engine.boot();
+    assert.equal(engine.ok('start', 'cut'), 'cut');
+  } finally {
+    impostor.kill('SIGKILL');
+  }
 });

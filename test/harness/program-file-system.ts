@@ -1,5 +1,5 @@
 /**
- * A file system with one program, `program`, mounted by FUSE. Whoever runs it is served; once it has been read, nobody
+ * A file system with one program, by whatever name it is asked for, mounted by FUSE. Whoever runs it is served; once it has been read, nobody
  * who asks for attributes is answered, for ever. Nothing in this process may touch it.
  */
 import { closeSync, constants, mkdirSync, openSync, readSync, writeSync } from 'node:fs';
@@ -24,9 +24,8 @@ export class ProgramFileSystem {
   readonly #device = openSync('/dev/fuse', constants.O_RDWR | constants.O_NONBLOCK);
   readonly #request = Buffer.alloc(1024 * 1024);
   readonly #timer: NodeJS.Timeout;
-  /** Who has asked for attributes then. */
-  unanswered = 0;
-  #silent = false;
+  /** Since the program was read; false: until it is read again. */
+  isSilent = false;
 
   constructor(path: string, program: Buffer) {
     this.path = path;
@@ -52,8 +51,8 @@ export class ProgramFileSystem {
     if (opcode === READ) {
       const at = Number(this.#request.readBigUInt64LE(48));
       this.#reply(this.#program.subarray(at, at + this.#request.readUInt32LE(56)));
-      this.#silent = true;
-    } else if (this.#silent && (opcode === GETATTR || opcode === STATX)) this.unanswered++;
+      this.isSilent = true;
+    } else if (this.isSilent && (opcode === GETATTR || opcode === STATX)) return true;
     else if (opcode === INIT) this.#reply(introduction());
     else if (opcode === LOOKUP) this.#reply(Buffer.concat([entry(), this.#attributes(PROGRAM_NODE)]));
     else if (opcode === GETATTR) this.#reply(Buffer.concat([Buffer.alloc(16), this.#attributes(node)]));
