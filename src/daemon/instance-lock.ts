@@ -65,7 +65,7 @@ export function networkIsManaged(): boolean {
 function noDaemon(pid: number): string | undefined {
   try {
     if (statSync(`/proc/${pid}`).uid !== 0) return 'of another user than root';
-    return hasOurNamespace(pid, 'pid') && hasOurNamespace(pid, 'user') && hasOurRoot(pid)
+    return hasOurRoot(pid) && hasOurNamespace(pid, 'pid') && hasOurNamespace(pid, 'user')
       ? undefined
       : 'in a container';
   } catch (error) {

@@ -108,13 +108,9 @@ function monitoredBy(pid: number): string | undefined {
   return args.includes('-c') && container === unit ? container : undefined;
 }
 
-/**
- * Any process can call itself conmon, in a container or in a user namespace that its user has made. Its root is looked at
- * last: it may be in a file system that answers nobody, or not us.
- */
+/** Any process in a container can call itself conmon. */
 function isOfTheHost(pid: number): boolean {
-  const isOurs = () => hasOurNamespace(pid, 'pid') && hasOurNamespace(pid, 'user') && hasOurRoot(pid);
-  return unlessEnded(isOurs) ?? false;
+  return unlessEnded(() => hasOurRoot(pid) && hasOurNamespace(pid, 'pid')) ?? false;
 }
 
 /**
