@@ -2,7 +2,7 @@
 import { invalid } from '../base/errors.ts';
 import { ipVersion, isLinkLocal, isUnspecified, unmappedIp } from './addresses.ts';
 import type { EndpointSpec } from './endpoint.ts';
-import { parseMac } from './mac.ts';
+import { isStationMac, parseMac } from './mac.ts';
 
 const SYSCTL_OPTION = 'com.docker.network.endpoint.sysctls';
 const SYSCTL_FORM = "represent 'net.X.Y.ethN.Z=V' as 'net.X.Y.IFNAME.Z=V', 'X' must be 'ipv4', 'ipv6' or 'mpls'";
@@ -13,7 +13,7 @@ const SYSCTL_FORM = "represent 'net.X.Y.ethN.Z=V' as 'net.X.Y.IFNAME.Z=V', 'X' m
  * @throws invalid for a hardware address that is none, which Docker reports on its own
  */
 export function endpointFaults(spec: EndpointSpec, userDefined: boolean, elsewhere: readonly string[]): string[] {
-  if (spec.mac !== '' && parseMac(spec.mac) === undefined) throw invalid(`invalid MAC address ${spec.mac}`);
+  if (spec.mac !== '') checkMac(spec.mac);
   const faults: string[] = [];
   if (!userDefined) {
     if (spec.ipv4 !== '' || spec.ipv6 !== '')
@@ -27,6 +27,15 @@ export function endpointFaults(spec: EndpointSpec, userDefined: boolean, elsewhe
     if (!isLinkLocal(address)) faults.push(`invalid link-local IP address: ${address}`);
   }
   return [...faults, ...elsewhere, ...sysctlFaults(spec.driverOpts[SYSCTL_OPTION])];
+}
+
+function checkMac(text: string): void {
+  const mac = parseMac(text);
+  if (mac === undefined) throw invalid(`invalid MAC address ${text}`);
+  if (!isStationMac(mac))
+    throw invalid(
+      `invalid MAC address ${text}: no interface can have it; the first byte of one is even, like 02, and not all are 0`,
+    );
 }
 
 /** An IPv4 address that is spelled '::ffff:10.1.2.3' is none of IPv6. */

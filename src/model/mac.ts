@@ -9,3 +9,8 @@ export function parseMac(text: string): string | undefined {
   if (!SPELLINGS.some((spelling) => spelling.test(text))) return undefined;
   return text.toLowerCase().replaceAll(/[:.-]/g, '').match(/../g)!.join(':');
 }
+
+/** Whether an interface can have it: one of a group of stations, or of none, is refused by the kernel. */
+export function isStationMac(mac: string): boolean {
+  return (parseInt(mac.slice(0, 2), 16) & 1) === 0 && mac !== '00:00:00:00:00:00';
+}
