@@ -65,7 +65,7 @@ export function networkIsManaged(): boolean {
 function noDaemon(pid: number): string | undefined {
   try {
     if (statSync(`/proc/${pid}`).uid !== 0) return 'of another user than root';
-    return hasOurRoot(pid) && hasOurNamespace(pid, 'pid') && hasOurNamespace(pid, 'user')
+    return hasOurNamespace(pid, 'pid') && hasOurNamespace(pid, 'user') && hasOurRoot(pid)
       ? undefined
       : 'in a container';
   } catch (error) {

@@ -95,7 +95,7 @@ const NAMESPACE = /^mnt:\[\d+\]$/;
 /** With this process's root directory and user namespace. */
 function inOurWorld(pid: string): boolean {
   try {
-    return hasOurRoot(pid) && hasOurNamespace(pid, 'user');
+    return hasOurNamespace(pid, 'user') && hasOurRoot(pid); // in this order: see isOfTheHost of the room oci
   } catch {
     return false; // it has ended, or its root cannot be looked at
   }

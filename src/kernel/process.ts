@@ -129,8 +129,8 @@ export function processIds(): number[] {
 }
 
 /**
- * Whether it has this process's root directory. @throws what the look at it fails with: ENOENT and ESRCH where it has
- * ended
+ * Whether it has this process's root directory. Anybody may have one in a user namespace that does not answer, or not us:
+ * ask for the namespaces first. @throws what the look at it fails with: ENOENT and ESRCH where it has ended
  */
 export function hasOurRoot(pid: number | string): boolean {
   const [its, ours] = [statSync(`/proc/${pid}/root/`), statSync('/')];

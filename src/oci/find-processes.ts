@@ -108,9 +108,13 @@ function monitoredBy(pid: number): string | undefined {
   return args.includes('-c') && container === unit ? container : undefined;
 }
 
-/** Any process in a container can call itself conmon. */
+/**
+ * Any process can call itself conmon, in a container or in a user namespace that its user has made. Its root is looked at
+ * last: it may be in a file system that answers nobody, or not us.
+ */
 function isOfTheHost(pid: number): boolean {
-  return unlessEnded(() => hasOurRoot(pid) && hasOurNamespace(pid, 'pid')) ?? false;
+  const isOurs = () => hasOurNamespace(pid, 'pid') && hasOurNamespace(pid, 'user') && hasOurRoot(pid);
+  return unlessEnded(isOurs) ?? false;
 }
 
 /**
