@@ -20,6 +20,7 @@ import { patchZone, type NetworkZone, type ResolverChange, type SandboxView } fr
 import { isKernelError } from '../kernel/errors.ts';
 import { kill, processesWritingTo, processState } from '../kernel/process.ts';
 import { HeldSockets } from './held-sockets.ts';
+import { RESOLVER_FLAGS, resolverEnvironment } from './process-settings.ts';
 
 export interface ResolverProcessOptions {
   /** The resolver's program: dist/dns.mjs, or src/daemon/dns-main.ts while developing. */
@@ -43,8 +44,6 @@ const APPLY_TIMEOUT_MS = 15_000;
 const HEALTHY_AFTER_MS = 1_000;
 const MAX_PAUSE_MS = 2_000;
 const SIGKILL = 9;
-/** V8 keeps little room for young objects: hot paths make none, and idle memory is what counts. */
-const NODE_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=256', '--expose-gc', '--no-warnings'];
 
 export class ResolverProcess {
   readonly #options: ResolverProcessOptions;
@@ -408,7 +407,7 @@ export class ResolverProcess {
       const child = spawn(
         process.execPath,
         [
-          ...NODE_FLAGS,
+          ...RESOLVER_FLAGS,
           ...loader,
           program,
           '--socket',
@@ -417,7 +416,7 @@ export class ResolverProcess {
           ...optional('--idle-ms', idleMs),
           ...more,
         ],
-        { detached: true, cwd: '/', env: { PATH: process.env['PATH'] }, stdio: ['ignore', logFd, logFd] },
+        { detached: true, cwd: '/', env: resolverEnvironment(), stdio: ['ignore', logFd, logFd] },
       );
       child.on('error', (error) => this.#log.error({ error: error.message }, 'cannot start the resolver'));
       child.on('exit', ended);

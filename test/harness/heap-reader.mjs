@@ -1,7 +1,7 @@
 /**
- * What a Node process holds once its garbage has been collected: node heap-reader.mjs PORT, in the network of a process
- * whose inspector listens at 127.0.0.1:PORT. One line on stdout: process.memoryUsage() as JSON. Node 20 has no client of
- * WebSockets, so the few frames that are needed are made here.
+ * What a Node process holds once its garbage has been collected and freed memory given back: node heap-reader.mjs PORT,
+ * in the network of a process whose inspector listens at 127.0.0.1:PORT. One line on stdout: process.memoryUsage() as
+ * JSON. Node 20 has no client of WebSockets, so the few frames that are needed are made here.
  */
 import { get } from 'node:http';
 
@@ -76,10 +76,16 @@ const ask = (method, params = {}) =>
     socket.write(frame(JSON.stringify({ id: next, method, params })));
   });
 
+/** What was freed and is kept for later by the C library is nobody's. */
+const KOFFI = new URL('../../node_modules/koffi', import.meta.url).pathname;
+const TRIM = `require(${JSON.stringify(KOFFI)}).load('libc.so.6').func('int malloc_trim(size_t)')(0)`;
+
 // What a finalizer lets go of is garbage only at the second collection.
 await ask('HeapProfiler.collectGarbage');
 await ask('Runtime.evaluate', { expression: 'new Promise((resolve) => setTimeout(resolve, 50))', awaitPromise: true });
 await ask('HeapProfiler.collectGarbage');
+const trimmed = await ask('Runtime.evaluate', { expression: TRIM, includeCommandLineAPI: true });
+if (trimmed.result.exceptionDetails) throw new Error(trimmed.result.exceptionDetails.exception.description);
 const said = await ask('Runtime.evaluate', {
   expression: 'JSON.stringify(process.memoryUsage())',
   returnByValue: true,
