@@ -71,7 +71,7 @@ export function parseBridgeOptions(network: Pick<NetworkSpec, 'options'>): Bridg
     trustedInterfaces: get(BRIDGE_OPTION.trusted).split(':').filter(isEncodable),
     mtu: readNumber(get(BRIDGE_OPTION.mtu)) ?? 0,
     ifnamePrefix: PREFIX.test(get(BRIDGE_OPTION.ifnamePrefix)) ? get(BRIDGE_OPTION.ifnamePrefix) : 'eth',
-    announcements: readNumber(get(BRIDGE_OPTION.announcements)) ?? 1,
+    announcements: readNumber(get(BRIDGE_OPTION.announcements)) ?? 3,
     announceEveryMs: readNumber(get(BRIDGE_OPTION.announceEveryMs)) ?? 1000,
     source4: readAddress(get(BRIDGE_OPTION.source4), 4),
     source6: readAddress(get(BRIDGE_OPTION.source6), 6),
