@@ -117,7 +117,8 @@ export const DOZZLE: readonly Program[] = [
       },
       { call: `POST ${API}/exec/{exec}/resize?h=40&w=100` },
       { to: 'shell', text: 'stty size\n' },
-      { from: 'shell', output: { 0: /40 100\r\n/ } },
+      // To the prompt: the terminal takes an end of input that comes before it as a character for the shell.
+      { from: 'shell', output: { 0: /40 100\r\n[^]*# / } },
       { to: 'shell', text: '\u0004' },
       { from: 'shell', end: true },
       { call: `POST ${API}/containers/{web}/restart?t=1`, status: 204 },
