@@ -437,3 +437,24 @@ test('nft commands that are interrupted are tried again, and given up in the end
   interruptions = 0;
   ruleset.run('delete table inet interrupted');
 });
+
+test('a change that may have been made when it was interrupted is not made twice', (t) => {
+  const library = libnftables();
+  const { runCommands } = library;
+  let runs = 0;
+  ruleset.run('table inet once { chain c { }; }');
+  t.mock.method(library, 'runCommands', (context: bigint, commands: string) => {
+    runs++;
+    runCommands(context, commands);
+    return -1;
+  });
+  t.mock.method(library, 'getError', () => 'Error: Could not process rule: Interrupted system call\n');
+  assert.throws(
+    () => ruleset.run('add rule inet once c accept'),
+    (error) => isKernelError(error, 'EINTR'),
+  );
+  t.mock.restoreAll();
+  assert.equal(runs, 1);
+  assert.equal(ruleset.list('list table inet once').match(/accept/g)?.length, 1);
+  ruleset.run('delete table inet once');
+});

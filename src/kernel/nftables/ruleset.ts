@@ -126,8 +126,10 @@ function refuseWhatIsNoText(command: string, text: string): void {
 
 /** The library does not go on where a signal, or a ruleset that changes while it is listed, interrupts it. */
 const ATTEMPTS = 4;
+/** Said of the rules that it reads before it sends any. Interrupted later, the kernel may have done what it was sent. */
+const UNSENT = /cache initialization failed/;
 
-/** 'again': it was interrupted, and may be tried once more. */
+/** 'again': it was interrupted before anything was changed, and may be tried once more. */
 function outcome(
   library: NftablesLibrary,
   context: bigint,
@@ -138,7 +140,7 @@ function outcome(
   const complaint = library.getError(context);
   if (result === 0) return { text };
   const code = errnoFromText(complaint) ?? (errno || errnoNumber('EINVAL'));
-  if (code === errnoNumber('EINTR') && !isLast) return 'again';
+  if (code === errnoNumber('EINTR') && UNSENT.test(complaint) && !isLast) return 'again';
   throw new KernelError('run nft commands', code, complaint.trim());
 }
 
