@@ -49,3 +49,19 @@ test('what is repeated goes out when its time has come, and not in a batch with 
   const [first, ...later] = sent;
   assert.deepEqual(later, [first! + 1000, first! + 2000]);
 });
+
+test('an announcement that must go out at once and cannot does not fail what it belongs to, and is repeated', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const sent: string[] = [];
+  const refuse = (): never => {
+    throw new Error('ENOBUFS');
+  };
+  const announcer = new Announcer(silentLog, async ({ mac }) => void sent.push(mac), refuse);
+  const all = { networkId: 'net', netns: '/x', link: 'eth0', address: '10.0.0.1', times: 2, everyMs: 1000 };
+  announcer.note('net', '10.0.0.1', '02:00:00:00:00:01');
+  announcer.announce({ ...all, mac: '02:00:00:00:00:02' });
+  t.mock.timers.tick(1000);
+  await new Promise(setImmediate);
+  announcer.close();
+  assert.deepEqual(sent, ['02:00:00:00:00:02']);
+});

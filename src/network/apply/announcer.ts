@@ -23,6 +23,8 @@ export interface Announcement {
 const sendBeside = ({ netns, link, address, mac }: Announcement): Promise<void> =>
   announceAddressBeside(netns, link, address, mac);
 
+const sendNow = ({ netns, link, address, mac }: Announcement): void => announceAddress(netns, link, address, mac);
+
 export class Announcer {
   readonly #log: Log;
   readonly #lastMacs = new Map<string, Map<string, string>>(); // network id -> address -> MAC
@@ -31,18 +33,24 @@ export class Announcer {
   #closed = false;
 
   readonly #send: (announcement: Announcement) => Promise<void>;
+  readonly #sendNow: (announcement: Announcement) => void;
 
-  constructor(log: Log, send = sendBeside) {
+  constructor(log: Log, send = sendBeside, now = sendNow) {
     this.#log = log;
     this.#send = send;
+    this.#sendNow = now;
   }
 
   announce(announcement: Announcement): void {
-    const { networkId, netns, link, address, mac, times } = announcement;
+    const { networkId, address, mac, times } = announcement;
     const before = this.note(networkId, address, mac);
     if (times === 0) return;
     if (before !== undefined && before !== mac) {
-      announceAddress(netns, link, address, mac);
+      try {
+        this.#sendNow(announcement);
+      } catch (error) {
+        this.#complain(announcement, error);
+      }
       this.#repeat(announcement);
       return;
     }
@@ -72,6 +80,11 @@ export class Announcer {
     return before;
   }
 
+  /** Most likely the container has left again. A network works without, only later: no reason to refuse a start. */
+  #complain({ address }: Announcement, error: unknown): void {
+    this.#log.debug({ address, error: errorMessage(error) }, 'an address was not announced');
+  }
+
   forgetNetwork(networkId: string): void {
     this.#lastMacs.delete(networkId);
   }
@@ -90,8 +103,7 @@ export class Announcer {
         await this.#send(next);
         this.#repeat(next);
       } catch (error) {
-        // Most likely the container has left again.
-        this.#log.debug({ address: next.address, error: errorMessage(error) }, 'an address was not announced');
+        this.#complain(next, error);
       }
     }
     this.#working = false;
