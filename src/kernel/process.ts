@@ -77,7 +77,8 @@ export function processStatus(pid: number): { readonly state: string; readonly p
  */
 export function memoryLayout(pid: number): string | undefined {
   const fields = statFields(pid);
-  return fields === undefined || fields[0] === 'Z' ? undefined : `${fields[23]} ${fields[25]}`;
+  // Whoever may not trace it is shown no stack.
+  return fields === undefined || fields[0] === 'Z' || fields[25] === '0' ? undefined : `${fields[23]} ${fields[25]}`;
 }
 
 /**
