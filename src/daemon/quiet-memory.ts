@@ -3,12 +3,12 @@
  * library keeps of what was freed, and the pages that only its start has read. It looks every five seconds; while it
  * works, or where it has not done anything worth mentioning since the last time, it lets things be.
  */
-import { giveBackSpareMemory } from '../kernel/spare-memory.ts';
+import { SpareMemory } from '../kernel/spare-memory.ts';
 
 const LOOK_EVERY_MS = 5_000;
 /** Of one processor, in the time between two looks: what answers a few questions is no work that would be delayed. */
 const QUIET_SHARE = 0.02;
-/** Less than that leaves nothing behind which would be worth the 20 ms that giving back takes. */
+/** Less than that leaves nothing behind which would be worth the stop that giving back is (20 ms; more with many records). */
 const WORTH_MS = 200;
 
 /** Whether it is time: of the processor time that the process has had so far. */
@@ -40,10 +40,11 @@ export function giveBackWhenQuiet(): () => void {
   const { gc: collectGarbage } = globalThis;
   if (collectGarbage === undefined) return () => {};
   const moments = new QuietMoments();
+  const spare = new SpareMemory();
   const timer = setInterval(() => {
     if (!moments.isOne(performance.now(), cpuMs())) return;
     collectGarbage();
-    giveBackSpareMemory();
+    spare.giveBack();
     moments.done(cpuMs());
   }, LOOK_EVERY_MS).unref();
   return () => clearInterval(timer);

@@ -7,7 +7,7 @@ const PROGRAM = `
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { giveBackSpareMemory } from ${JSON.stringify(new URL('../../src/kernel/spare-memory.ts', import.meta.url).href)};
+import { SpareMemory } from ${JSON.stringify(new URL('../../src/kernel/spare-memory.ts', import.meta.url).href)};
 const sizes = () => {
   const rollup = readFileSync('/proc/self/smaps_rollup', 'utf8');
   const [rss, anonymous] = ['Rss', 'Anonymous'].map((name) => Number(new RegExp('^' + name + ': +(\\\\d+)', 'm').exec(rollup)[1]));
@@ -18,12 +18,13 @@ const work = () => {
   const sum = new Function('text', 'let sum = 0; for (const byte of text) sum += byte; return sum;')(text);
   return [createHash('sha256').update(text).digest('hex'), sum, new Date(0).toLocaleString('de-DE', { timeZone: 'UTC' })];
 };
+const spare = new SpareMemory();
 const before = sizes();
 const worked = work();
-giveBackSpareMemory();
+spare.giveBack();
 const after = sizes();
 const again = work();
-giveBackSpareMemory();
+spare.giveBack();
 console.log(JSON.stringify({ before, after, worked, again, atLast: work() }));
 `;
 
