@@ -6,7 +6,7 @@ import type { Command } from '../command/command.ts';
 import { listFormat } from '../command/common-flags.ts';
 import * as type from '../command/flag-types.ts';
 import { formatList, type ListShape, type Row } from '../format/list-output.ts';
-import { printLine, printShown } from '../terminal/output.ts';
+import { print, printLine, printShown } from '../terminal/output.ts';
 
 const shape: ListShape = {
   type: '*formatter.clientContextContext',
@@ -42,7 +42,7 @@ export const contextLsCommand: Command = {
         row(current, name, description, host),
       ),
     ];
-    if (flags.bool('quiet')) return printShown(rows.map(({ Name }) => `${String(Name?.())}\n`).join(''));
+    if (flags.bool('quiet')) return print(rows.map(({ Name }) => `${String(Name?.())}\n`).join(''));
     const wanted = flags.string('format');
     printShown(formatList(shape, wanted === '' || wanted === 'table' ? FORMAT : wanted, rows));
   },
