@@ -106,12 +106,18 @@ class ExtractionThread {
     if (typeof tar === 'number') return this.#untilAborted(id, begin(tar), signal);
     const window = new ExtractionWindow((piece) => this.#say({ job: id, do: 'consume', piece }));
     const job = begin(window.memory, (sizeBytes) => window.taken(sizeBytes));
-    // No reader waits for more of an archive that has failed.
-    job.done.catch((error: Error) => tar.destroy(error));
-    const leave = () => void tar.destroy(canceled());
+    // A source that has been read to its end tells no error any more: the window does, which may be full for ever.
+    const stop = (error: Error) => {
+      tar.destroy(error);
+      window.destroy(error);
+    };
+    const leave = () => stop(canceled());
     signal?.addEventListener('abort', leave);
     try {
-      await pipeline(tar, window);
+      const moved = pipeline(tar, window);
+      job.done.catch(stop); // no reader waits for more of an archive that has failed
+      if (signal?.aborted) leave();
+      await moved;
       this.#say({ job: id, do: 'end' });
     } catch (error) {
       this.#say({ job: id, do: 'abandon' });
