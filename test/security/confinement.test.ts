@@ -4,7 +4,7 @@
  * reason, or the test fails.
  */
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { silentLog } from '../../src/base/log.ts';
 import { capabilitiesOfMask, resolveCapabilities } from '../../src/oci/capabilities.ts';
@@ -40,6 +40,9 @@ describe('confinement beside dockerd 28.5', { skip }, () => {
       const theirs = theirFacts[variant]!;
       for (const fact of new Set([...Object.keys(theirs), ...Object.keys(ours)])) {
         compared += 1;
+        // Recorded on a machine that had it: with --privileged there is what the host has.
+        const [, node] = /^node (\/dev\/\S+)$/.exec(fact) ?? [];
+        if (variant === '--privileged' && node !== undefined && ours[fact] === undefined && !existsSync(node)) continue;
         const problem = compare(variant, fact, theirs[fact], ours[fact]);
         if (problem !== undefined) unexplained.push(problem);
       }
@@ -56,7 +59,11 @@ describe('confinement beside dockerd 28.5', { skip }, () => {
       'base64',
     );
     const wrong: string[] = [];
+    let tried = 0;
     for (const [name, { number, args = [], i386 = false }] of Object.entries(PROBED)) {
+      // A kernel that takes no calls of 32 bits answers all of them so.
+      if (i386 && unfiltered[name] === 'signal 11') continue;
+      tried += 1;
       const words = Array.from({ length: 6 }, (_, position) =>
         BigInt.asUintN(i386 ? 32 : 64, BigInt(args[position] ?? -1)),
       );
@@ -69,7 +76,7 @@ describe('confinement beside dockerd 28.5', { skip }, () => {
           `${name}: the filter says ${verdict}, what came is ${filtered[name]}, without a filter ${unfiltered[name]}`,
         );
     }
-    context.diagnostic(`${Object.keys(PROBED).length} calls tried with and without the filter`);
+    context.diagnostic(`${tried} of ${Object.keys(PROBED).length} calls tried with and without the filter`);
     assert.deepEqual(wrong, []);
   });
 });
