@@ -1,7 +1,7 @@
 /**
  * The pumps of all containers work in a thread of their own: a container that writes without end, or a disk that
  * stalls, holds up no answer of the API. A thread that ends for whatever reason is begun anew; nothing is lost by that,
- * as the spools are files, and how far they have come is. It is ended when no container has had a run for a while.
+ * as the spools are files, and how far they have come is.
  */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -23,8 +23,6 @@ export type LogNewsItem = { readonly settled: number } | { readonly failed: stri
 
 const MAX_HEAP_MB = 64;
 const AGAIN_MS = 1000;
-/** Its memory is 11 MB, and a new one takes some 30 ms of another processor. */
-const IDLE_MS = 10_000;
 
 /** Next to the daemon's own program; a run from sources, or a build with hooks for tests, does the work itself. */
 const PROGRAM = fileURLToPath(new URL('./logs.mjs', import.meta.url));
@@ -35,29 +33,19 @@ export function makeLogKeeper(log: Log): LogKeeper {
   return existsSync(PROGRAM) ? new LogThread(log, warn) : new LogPumps(warn);
 }
 
-export class LogThread implements LogKeeper {
+class LogThread implements LogKeeper {
   readonly #log: Log;
-  readonly #program: string | URL;
-  readonly #idleMs: number;
   readonly #warn: (id: string, reason: string) => void;
   /** What a thread that is begun anew has to be told. */
   readonly #runs = new Map<string, (LogOrder & { readonly do: 'begin' | 'end' })[]>();
   readonly #waiting = new Map<number, () => void>();
   #worker: Worker | undefined;
   #again: NodeJS.Timeout | undefined;
-  #idle: NodeJS.Timeout | undefined;
   #last = 0;
 
-  constructor(
-    log: Log,
-    warn: (id: string, reason: string) => void,
-    program: string | URL = PROGRAM,
-    idleMs: number = IDLE_MS,
-  ) {
+  constructor(log: Log, warn: (id: string, reason: string) => void) {
     this.#log = log;
     this.#warn = warn;
-    this.#program = program;
-    this.#idleMs = idleMs;
   }
 
   begin(id: string, spoolPath: string, target: LogTarget): void {
@@ -102,13 +90,12 @@ export class LogThread implements LogKeeper {
 
   #start(): void {
     this.#again = undefined;
-    const worker = new Worker(this.#program, { execArgv: [], resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB } });
+    const worker = new Worker(PROGRAM, { execArgv: [], resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB } });
     this.#worker = worker;
     worker.unref();
     worker.on('message', (news: LogNewsItem) => this.#hear(news));
     worker.on('error', (error) => this.#log.error({ error: errorMessage(error) }, 'the thread of the logs has failed'));
     worker.on('exit', () => {
-      if (this.#worker !== worker) return; // it was ended
       this.#worker = undefined;
       this.#again = setTimeout(() => this.#start(), AGAIN_MS).unref();
       this.#answerAll();
@@ -120,19 +107,6 @@ export class LogThread implements LogKeeper {
     if ('failed' in news) return this.#warn(news.failed, news.reason);
     this.#waiting.get(news.settled)?.();
     this.#waiting.delete(news.settled);
-    clearTimeout(this.#idle);
-    if (this.#isIdle) this.#idle = setTimeout(() => this.#retire(), this.#idleMs).unref();
-  }
-
-  get #isIdle(): boolean {
-    return this.#runs.size === 0 && this.#waiting.size === 0;
-  }
-
-  #retire(): void {
-    const worker = this.#worker;
-    if (!worker || !this.#isIdle) return;
-    this.#worker = undefined;
-    void worker.terminate();
   }
 
   #answerAll(): void {
