@@ -3,20 +3,18 @@
  * and says nothing. Whoever touches it then waits beyond the reach of signals. It ends with `end`, or with this
  * process. Nothing in this process may touch it.
  */
-import { closeSync, mkdirSync, openSync, constants, readSync, writeSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { runInMountNamespace } from '../../src/kernel/mount-namespace.ts';
-import { mount, unmount } from '../../src/kernel/mount.ts';
+import { unmount } from '../../src/kernel/mount.ts';
+import { FuseDevice, INIT, type FuseRequest } from './fuse-device.ts';
 
-const OPCODE_INIT = 26;
-const HEADER_BYTES = 16;
 const POLL_MS = 5;
 
 export class SilentFileSystem {
   readonly path: string;
-  readonly #device = openSync('/dev/fuse', constants.O_RDWR | constants.O_NONBLOCK);
-  readonly #request = Buffer.alloc(256 * 1024);
+  readonly #device = new FuseDevice();
   readonly #inside: (work: () => void) => void;
-  #timer: NodeJS.Timeout | undefined;
+  #isServed = false;
   /** What was asked of it so far. */
   asked = 0;
 
@@ -25,50 +23,22 @@ export class SilentFileSystem {
     this.path = path;
     this.#inside = (work) => (namespace === undefined ? work() : runInMountNamespace(namespace, work));
     mkdirSync(path, { recursive: true });
-    this.#inside(() =>
-      mount({
-        source: 'silent',
-        target: path,
-        type: 'fuse',
-        data: `fd=${this.#device},rootmode=40000,user_id=0,group_id=0,allow_other`,
-      }),
-    );
-    while (!this.#takeOne()); // the kernel introduces itself at once
-    this.#timer = setInterval(() => {
-      while (this.#takeOne());
-    }, POLL_MS);
+    this.#inside(() => this.#device.mount('silent', path));
+    while (!this.#device.takeOne((request) => this.#take(request))); // the kernel introduces itself at once
+    this.#device.serve(POLL_MS, (request) => this.#take(request));
+    this.#isServed = true;
   }
 
-  #takeOne(): boolean {
-    try {
-      readSync(this.#device, this.#request);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return false;
-      throw error;
-    }
-    if (this.#request.readUInt32LE(4) === OPCODE_INIT) this.#introduce();
+  #take({ opcode }: FuseRequest): void {
+    if (opcode === INIT) this.#device.introduce();
     else this.asked++;
-    return true;
-  }
-
-  // struct fuse_out_header { len, error, unique }, struct fuse_init_out { major, minor, max_readahead, flags, ...,
-  // max_write, ... }
-  #introduce(): void {
-    const answer = Buffer.alloc(HEADER_BYTES + 64);
-    answer.writeUInt32LE(answer.length, 0);
-    this.#request.copy(answer, 8, 8, 16);
-    answer.writeUInt32LE(7, HEADER_BYTES);
-    answer.writeUInt32LE(31, HEADER_BYTES + 4);
-    answer.writeUInt32LE(4096, HEADER_BYTES + 20);
-    writeSync(this.#device, answer);
   }
 
   /** Whoever waits gets an error; the mount is gone from where this process sees it. */
   end(): void {
-    if (this.#timer === undefined) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-    closeSync(this.#device);
+    if (!this.#isServed) return;
+    this.#isServed = false;
+    this.#device.close();
     this.#inside(() => unmount(this.path, { detach: true }));
   }
 }
