@@ -32,7 +32,7 @@ import { checkEndpointConfigs } from '../network/endpoint-configs.ts';
 import { connectionsOf, joinedContainerRef, networkModeKind } from './network-mode.ts';
 import { checkRestartPolicy } from './restart-policy.ts';
 
-type Volumes = Pick<VolumeService, 'create' | 'remove' | 'keeping' | 'get'>;
+type Volumes = Pick<VolumeService, 'create' | 'remove' | 'release' | 'keeping' | 'get'>;
 
 export type CreateNeeds = FollowNeeds & {
   readonly config: Pick<
@@ -166,6 +166,7 @@ export async function createContainer(
       ],
     };
   } finally {
+    needs.volumes.release(id);
     release();
   }
 }
@@ -175,7 +176,12 @@ function volumesFor(volumes: Volumes, id: string, undo: UndoStack): MountContext
   return {
     create: async (spec) => {
       const volume = await volumes.create({ ...spec, madeFor: id });
-      if (volume.madeFor === id) undo.push(`volume ${volume.name}`, () => volumes.remove(volume.name, true));
+      if (volume.madeFor === id) {
+        undo.push(`volume ${volume.name}`, () => {
+          volumes.release(id);
+          return volumes.remove(volume.name, true);
+        });
+      }
       return volume;
     },
   };

@@ -6,7 +6,7 @@ import { chmod, readdir, rename, rmdir, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { nowOrLater } from '../../base/again.ts';
 import { formatTimeNs, type Clock } from '../../base/clock.ts';
-import { conflict, invalid, notFound } from '../../base/errors.ts';
+import { CausewayError, conflict, invalid, notFound } from '../../base/errors.ts';
 import { KeyedLock } from '../../base/keyed-lock.ts';
 import { removeTree } from '../../base/remove-tree.ts';
 import { syncDirectories } from '../../base/sync-directories.ts';
@@ -40,6 +40,8 @@ export class VolumeService {
   readonly #lock = new KeyedLock();
   readonly #volumes = new Map<string, VolumeRecord>();
   readonly #users: VolumeUsers;
+  /** By containers that are being created and are in no table yet. */
+  readonly #claims = new Map<string, Set<string>>();
   readonly #sizes = new Map<string, Promise<number>>();
 
   constructor(deps: {
@@ -71,10 +73,23 @@ export class VolumeService {
 
   /** Whether a container has it among its mounts. */
   isUsed(name: string): boolean {
-    return this.#users.usersOf(name).length > 0;
+    return this.#usersOf(name).length > 0;
   }
 
-  /** Gives the volume of that name, made if it is not there ('' = a new anonymous one). */
+  #usersOf(name: string): string[] {
+    const coming = [...this.#claims].filter(([, names]) => names.has(name)).map(([id]) => id);
+    return [...new Set([...this.#users.usersOf(name), ...coming])];
+  }
+
+  /** The container that volumes were made or looked up for is in the table, or has come to nothing. */
+  release(containerId: string): void {
+    this.#claims.delete(containerId);
+  }
+
+  /**
+   * Gives the volume of that name, made if it is not there ('' = a new anonymous one). With `madeFor`, a container that is
+   * being created, it is in use until `release`.
+   */
   create(spec: {
     name: string;
     driver: string;
@@ -100,6 +115,7 @@ export class VolumeService {
     const { type, device } = spec.options;
     if (type !== undefined && device === undefined) throw invalid(`create ${name}: missing required option: "device"`);
     return this.#lock.run(name, async () => {
+      if (spec.madeFor !== undefined) this.#claim(spec.madeFor, name);
       const existing = this.#volumes.get(name);
       if (existing) return existing;
       const mountpoint = join(this.#root, name, '_data');
@@ -128,6 +144,11 @@ export class VolumeService {
     });
   }
 
+  #claim(containerId: string, name: string): void {
+    const names = this.#claims.get(containerId) ?? new Set();
+    this.#claims.set(containerId, names.add(name));
+  }
+
   /** Step by step: a look at what is there already, as Node's own recursive mkdir takes it, may not come back. */
   async #makeDirectory(mountpoint: string): Promise<void> {
     const own = dirname(mountpoint);
@@ -146,7 +167,7 @@ export class VolumeService {
     if (!this.#volumes.has(name) && force) return;
     this.find(name);
     await this.#lock.run(name, async () => {
-      const users = this.#users.usersOf(name);
+      const users = this.#usersOf(name);
       if (users.length > 0) throw conflict(`remove ${name}: volume is in use - [${users.join(', ')}]`);
       await this.#sources.lookThrough(join(this.#root, name));
       // Out of the way first: one that is listed is whole, and what is found under such a name after a crash says how
@@ -245,7 +266,7 @@ export class VolumeService {
     for (const name of Object.keys(filters)) if (!known.has(name)) throw invalid(`invalid filter '${name}'`);
     const dangling = booleanFilter(filters, 'dangling');
     return [...this.#volumes.values()]
-      .filter((volume) => dangling === undefined || dangling === (this.#users.usersOf(volume.name).length === 0))
+      .filter((volume) => dangling === undefined || dangling === !this.isUsed(volume.name))
       .filter((volume) => !filters['driver']?.length || filters['driver'].includes(volume.driver))
       .filter((volume) => !filters['name']?.length || filters['name'].some((name) => volume.name.includes(name)))
       .filter((volume) => matchesLabels(volume.labels, filters['label'] ?? []))
@@ -287,14 +308,20 @@ export class VolumeService {
       if (!all && !volume.anonymous) continue;
       if (!matchesLabels(volume.labels, filters['label'] ?? []) || !lacksLabels(volume.labels, filters['label!'] ?? []))
         continue;
-      if (this.#users.usersOf(volume.name).length > 0) continue;
+      if (this.isUsed(volume.name)) continue;
       try {
         await this.#sources.lookThrough(volume.mountpoint);
       } catch {
         continue; // one that does not answer stays, and the others go
       }
-      spaceReclaimedBytes += await treeSizeBytes(volume.mountpoint);
-      await this.remove(volume.name, true);
+      const sizeBytes = await treeSizeBytes(volume.mountpoint);
+      try {
+        await this.remove(volume.name, true);
+      } catch (error) {
+        if (error instanceof CausewayError && error.kind === 'conflict') continue; // a container has come meanwhile
+        throw error;
+      }
+      spaceReclaimedBytes += sizeBytes;
       deleted.push(volume.name);
     }
     this.#events.publish({
