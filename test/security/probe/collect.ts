@@ -103,11 +103,22 @@ const PARTICULAR: Readonly<Record<string, ProbedCall>> = {
   'x32 ptrace': { number: 0x40000000 + 521 },
 };
 
+/**
+ * Each makes a process more, which stores its result when it comes to it, whatever is tried by then: after these nothing
+ * is, and they have the same result.
+ */
+const FORKING = ['clone(CLONE_NEWUSER)', 'clone(0)', 'fork', 'vfork'];
+
 /** By name: every call of x86-64 with arguments that mean nothing, and the particular ones. */
-export const PROBED: Readonly<Record<string, ProbedCall>> = {
+export const PROBED: Readonly<Record<string, ProbedCall>> = forkingLast({
   ...Object.fromEntries(Object.entries(SYSCALLS).map(([name, number]) => [name, { number }])),
   ...PARTICULAR,
-};
+});
+
+function forkingLast(calls: Readonly<Record<string, ProbedCall>>): Record<string, ProbedCall> {
+  const others = Object.entries(calls).filter(([name]) => !FORKING.includes(name));
+  return Object.fromEntries([...others, ...FORKING.map((name) => [name, calls[name]!] as const)]);
+}
 
 /** Imports the probes as the image `confinement`: busybox, the script and the program. */
 export function importProbes(dockerHost: string): void {
