@@ -51,6 +51,26 @@ test('a thousand small chunks that are there at once are one message, and the la
   window.destroy();
 });
 
+test('what comes while the reader is at work is one message, when it has done with what it has', async () => {
+  const pieces: ExtractionPiece[] = [];
+  const window = new ExtractionWindow((piece) => void pieces.push(piece));
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  window.write(Buffer.alloc(100));
+  await turn();
+  for (let i = 0; i < 20; i++) {
+    window.write(Buffer.alloc(100));
+    await turn();
+  }
+  assert.deepEqual(pieces, [{ at: 0, sizeBytes: 100 }]);
+  window.taken(100);
+  assert.deepEqual(pieces.slice(1), [{ at: 100, sizeBytes: 2000 }]);
+  window.write(Buffer.alloc(1));
+  window.destroy();
+  window.taken(2000);
+  await turn();
+  assert.equal(pieces.length, 2);
+});
+
 test('a window that is full takes no more until some of it is given back, and one that is given up asks for nothing', async () => {
   const pieces: ExtractionPiece[] = [];
   const window = new ExtractionWindow((piece) => void pieces.push(piece));

@@ -8,7 +8,7 @@ import type { ExtractionPiece } from './extraction-messages.ts';
 
 /** Sent and not yet written, of one archive. */
 export const WINDOW_BYTES = 1024 * 1024;
-/** Passed on at once; less waits until the loop has read what is there. */
+/** Passed on at once; less waits until the reader has done with what it has, or the loop has read what is there. */
 const PIECE_BYTES = 256 * 1024;
 
 /** Takes an archive; `pass` is called with each piece of `memory` that is the reader's, until `taken` gives it back. */
@@ -19,6 +19,7 @@ export class ExtractionWindow extends Writable {
   #free = WINDOW_BYTES;
   #end = 0; // of what is filled
   #passed = 0; // of what the reader was told of
+  #atReader = 0; // what it was told of and has not given back
   #flush: NodeJS.Immediate | undefined;
   #resume: (() => void) | undefined;
 
@@ -41,7 +42,8 @@ export class ExtractionWindow extends Writable {
       this.#free -= size;
       if (this.#end === WINDOW_BYTES || this.#end - this.#passed >= PIECE_BYTES) this.#passOn();
     }
-    if (this.#end > this.#passed) this.#flush ??= setImmediate(() => this.#passOn());
+    // A reader at work has no use for a message yet: more gathers meanwhile, and `taken` passes it on.
+    if (this.#end > this.#passed && this.#atReader === 0) this.#flush ??= setImmediate(() => this.#passOn());
     done();
   }
 
@@ -59,9 +61,11 @@ export class ExtractionWindow extends Writable {
   /** The reader has done with as many of the oldest bytes. */
   taken(sizeBytes: number): void {
     this.#free += sizeBytes;
+    this.#atReader -= sizeBytes;
     const resume = this.#resume;
     this.#resume = undefined;
     resume?.();
+    if (this.#atReader === 0 && !this.destroyed) this.#passOn();
   }
 
   #passOn(): void {
@@ -70,6 +74,8 @@ export class ExtractionWindow extends Writable {
     const [at, sizeBytes] = [this.#passed, this.#end - this.#passed];
     if (this.#end === WINDOW_BYTES) this.#end = 0;
     this.#passed = this.#end;
-    if (sizeBytes > 0) this.#pass({ at, sizeBytes });
+    if (sizeBytes === 0) return;
+    this.#atReader += sizeBytes;
+    this.#pass({ at, sizeBytes });
   }
 }
