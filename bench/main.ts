@@ -1,7 +1,7 @@
 /**
  * Causeway beside dockerd and podman, in one run, through the same docker client.
  *
- *   npm run bench -- [--engines a,b] [--rows a,b] [--quick] [--profile] [--json PATH]
+ *   npm run bench -- [--engines a,b] [--rows a,b] [--quick] [--profile] [--json PATH] [--doc PATH] [--with PATHS]
  *
  * The runs of the engines take turns, so that whatever else the machine does hits all of them alike. Exit code: 0 if no
  * row fell short.
@@ -15,19 +15,19 @@ import { Engine, type EngineName } from './engines.ts';
 import { importImage } from './image.ts';
 import { readOptions, type BenchOptions } from './options.ts';
 import { memoryTable, profileNetworks, profileRun, profileTable, type Profile } from './profile.ts';
-import { asJson, inPage, judge, table, type RowResult, type Sample } from './report.ts';
+import { asJson, fromJson, inPage, judge, table, type RowResult, type Sample } from './report.ts';
 import { ROWS } from './rows.ts';
 import type { Scenario } from './scenario.ts';
-import { parallelRuns, runCalls, runCallsOnUserNetwork } from './scenarios/calls.ts';
+import { parallelRuns, runCalls, runCallsOnUserNetwork, runFloor } from './scenarios/calls.ts';
 import { crowd, rest, run, runOnUserNetwork } from './scenarios/containers.ts';
 import { files, programs } from './scenarios/files.ts';
 import { images, largeImages } from './scenarios/images.ts';
 import { nameFlood } from './scenarios/name-flood.ts';
 import { crowdedNames, fiveHundred, names } from './scenarios/names.ts';
-import { crowdedNetwork, networkCalls, networkLife } from './scenarios/networks.ts';
+import { crowdedNetwork, growths, networkCalls, networkLife } from './scenarios/networks.ts';
 import { execOutput, logs } from './scenarios/output.ts';
 import { ownClient } from './scenarios/own-client.ts';
-import { connectionsAmongMany, hundredPorts, thousandPorts } from './scenarios/ports.ts';
+import { connectionsAmongMany, hundredPorts, startAmongMany, thousandPorts } from './scenarios/ports.ts';
 import { connections, requests, throughput } from './scenarios/traffic.ts';
 import { twoHundred } from './scenarios/two-hundred.ts';
 
@@ -38,6 +38,7 @@ const SCENARIOS: readonly Scenario[] = [
   runOnUserNetwork,
   runCalls,
   runCallsOnUserNetwork,
+  runFloor,
   parallelRuns,
   ownClient,
   programs,
@@ -61,7 +62,9 @@ const SCENARIOS: readonly Scenario[] = [
   fiveHundred,
   connectionsAmongMany,
   thousandPorts,
+  startAmongMany,
   crowdedNetwork,
+  ...growths,
 ];
 
 const sandboxes: Sandbox[] = [];
@@ -102,8 +105,11 @@ async function main(): Promise<number> {
     const collected = new Map<string, Partial<Record<EngineName, Sample>>>();
     for (const scenario of SCENARIOS)
       if (isWanted(scenario, options)) await play(scenario, engines, options, collected);
-    const results = ROWS.filter(({ name }) => options.rows.has(name) && collected.has(name)).map((row) =>
-      judge(row, collected.get(row.name)!),
+    const earlier = options.withPaths.flatMap((path) => fromJson(readFileSync(path, 'utf8'), ROWS));
+    const results = ROWS.flatMap((row) =>
+      options.rows.has(row.name) && collected.has(row.name)
+        ? [judge(row, collected.get(row.name)!)]
+        : earlier.filter((result) => result.row.name === row.name).slice(0, 1),
     );
     await report(results, engines, options, versions);
     return results.some((result) => result.met === false) ? 1 : 0;

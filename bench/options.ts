@@ -12,6 +12,8 @@ export interface BenchOptions {
   readonly profile: boolean;
   readonly jsonPath: string | undefined;
   readonly docPath: string | undefined;
+  /** Results of earlier runs, for the rows that this one does not measure. */
+  readonly withPaths: readonly string[];
 }
 
 const HELP = `
@@ -26,6 +28,7 @@ Options:
       --quick           Fewer and shorter runs, without the longest rows: under four minutes with dockerd alone
       --profile         Also where the time of a run goes, when nothing falls short
       --json PATH       Write everything measured there
+      --with PATHS      What --json wrote in earlier runs: their rows, where this run has none, join the table
       --doc PATH        Put the table into that page, docs/performance.md
 
 Rows:
@@ -43,6 +46,7 @@ export function readOptions(argv: readonly string[]): BenchOptions | 'help' {
       profile: { type: 'boolean', default: false },
       json: { type: 'string' },
       doc: { type: 'string' },
+      with: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -64,6 +68,7 @@ export function readOptions(argv: readonly string[]): BenchOptions | 'help' {
     profile: values.profile,
     jsonPath: values.json,
     docPath: values.doc,
+    withPaths: values.with?.split(',') ?? [],
   };
 }
 

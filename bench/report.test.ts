@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { inPage, judge, median, table } from './report.ts';
+import { asJson, fromJson, inPage, judge, median, table } from './report.ts';
 import type { Row } from './rows.ts';
 
 const lower: Row = { name: 'run', title: 'run', unit: 's', better: 'lower', goal: { ratio: 0.4 } };
@@ -61,4 +61,14 @@ test('results take the place of those that a page has', () => {
   );
   assert.equal(inPage(written, results, ['causeway', 'dockerd'], 'today'), written);
   assert.throws(() => inPage('none', results, ['causeway'], ''), /has no lines/);
+});
+
+test('what was written as JSON is read back as it was measured, and judged by the goals of now', () => {
+  const results = [judge(lower, { causeway: { values: [0.2, 0.4, 0.3] }, dockerd: { values: [], error: 'no' } })];
+  const text = asJson(results, { quick: true });
+  const [back] = fromJson(text, [lower]);
+  assert.deepEqual(back?.samples.causeway?.values, [0.2, 0.4, 0.3]);
+  assert.equal(back?.samples.dockerd?.error, 'no');
+  assert.equal(fromJson(text, [{ ...lower, goal: { value: 0.05 } }])[0]?.met, false);
+  assert.deepEqual(fromJson(text, [higher]), []);
 });

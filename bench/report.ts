@@ -131,6 +131,15 @@ function goalText({ goal, better, unit }: Row): string {
   return 'value' in goal ? `${sign} ${goal.value} ${unit}` : `${sign} ${goal.ratio.toFixed(2)}`;
 }
 
+/** The results that `asJson` has written, judged by what is asked of their rows now; rows that are gone are left out. */
+export function fromJson(text: string, rows: readonly Row[]): RowResult[] {
+  const written = JSON.parse(text) as { rows: { name: string; engines: RowResult['samples'] }[] };
+  return written.rows.flatMap(({ name, engines }) => {
+    const row = rows.find((one) => one.name === name);
+    return row ? [judge(row, engines)] : [];
+  });
+}
+
 export function asJson(results: readonly RowResult[], facts: object): string {
   const rows = results.map(({ row, samples, ratio, met, even }) => ({
     ...row,

@@ -1,4 +1,5 @@
 /** What the engine takes by itself: containers through the API alone, one at a time and by several clients at once. */
+import { join } from 'node:path';
 import type { Engine } from '../engines.ts';
 import type { Scenario } from '../scenario.ts';
 
@@ -38,6 +39,28 @@ export const runCalls: Scenario = {
       'api-remove': phases.remove,
     };
   },
+};
+
+const FLOOR_SCRIPT = join(import.meta.dirname, '../floor-run.mjs');
+
+/** What is left below the row of start: the programs that an engine of this kind cannot do without. */
+export const runFloor: Scenario = {
+  rows: ['floor-run'],
+  only: { engines: ['causeway'], because: 'its programs are measured without it' },
+  runs: 3,
+  quickRuns: 1,
+  warmUp: false,
+  prepare: async (engine) => void (await engine.ok('run', '-d', '--name', 'bench-floor', 'busybox', 'sleep', '100000')),
+  async measure(engine) {
+    const id = await engine.ok('inspect', '-f', '{{.Id}}', 'bench-floor');
+    const found = await engine.sandbox.run('pgrep', ['-f', `conmon .*-c ${id}`]);
+    const pid = found.out.trim().split('\n')[0]!;
+    const inside = ['--target', pid, '--mount', process.execPath, FLOOR_SCRIPT, id, '15'];
+    const ran = await engine.sandbox.run('nsenter', inside);
+    if (ran.code !== 0) throw new Error(`floor-run: ${ran.both.trim()}`);
+    return { 'floor-run': Number(ran.out) };
+  },
+  finish: (engine) => engine.remove('bench-floor'),
 };
 
 const NETWORK = 'bench-calls';

@@ -1,6 +1,7 @@
 /** Programs in a running container, and files in and out of it. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Engine } from '../engines.ts';
 import type { Scenario } from '../scenario.ts';
 
 const CONTAINER = 'bench-files';
@@ -18,8 +19,25 @@ export const programs: Scenario = {
   finish: (engine) => engine.remove(CONTAINER),
 };
 
+/** The same files from one program to the other: what is left of cp without an engine, a client and their connection. */
+async function floors(engine: Engine, big: string): Promise<Record<string, number>> {
+  const seconds = async (name: string): Promise<number> => {
+    const started = performance.now();
+    const ran = await engine.sandbox.run('sh', [
+      '-c',
+      'cd "$0" && tar -c "$1" | tar -x -C out',
+      engine.sandbox.dir,
+      name,
+    ]);
+    if (ran.code !== 0) throw new Error(`tar: ${ran.both}`);
+    return (performance.now() - started) / 1000;
+  };
+  await engine.sandbox.run('sh', ['-c', 'rm -rf "$0"/*', join(engine.sandbox.dir, 'out')]);
+  return { 'floor-cp': await seconds('small'), 'floor-cp-big': await seconds(big) };
+}
+
 export const files: Scenario = {
-  rows: ['cp-in', 'cp-out', 'cp-in-big', 'cp-out-big', 'export', 'save', 'load'],
+  rows: ['cp-in', 'cp-out', 'floor-cp', 'cp-in-big', 'cp-out-big', 'floor-cp-big', 'export', 'save', 'load'],
   runs: 5,
   quickRuns: 1,
   warmUp: true,
@@ -46,8 +64,10 @@ export const files: Scenario = {
     await engine.ok('rmi', 'bench-loaded');
     const load = await engine.timed('load', '-i', at('out/image.tar'));
     await engine.ok('rmi', 'bench-loaded');
+    const floor = engine.name === 'causeway' ? await floors(engine, big) : {};
     await engine.sandbox.run('sh', ['-c', 'rm -rf "$0"/*', at('out')]);
     return {
+      ...floor,
       'cp-in': cpIn,
       'cp-out': cpOut,
       'cp-in-big': cpInBig,

@@ -1,6 +1,8 @@
 /** The life of a network, with a container that joins and leaves it while it runs. */
 import { join } from 'node:path';
 import { PROJECT } from '../../demo/images.ts';
+import type { Engine } from '../engines.ts';
+import { GROWTH_COUNTS, GROWTH_KINDS } from '../rows.ts';
 import type { Scenario } from '../scenario.ts';
 
 export const networkLife: Scenario = {
@@ -55,32 +57,43 @@ export const networkCalls: Scenario = {
   finish: (engine) => networkLife.finish!(engine),
 };
 
-/** Whether a network gets slower with what is on it: in a namespace beside the engine, with the network room alone. */
+/** Runs a script of this folder beside the engine, in namespaces of its own; gives what it printed. */
+async function inNamespaces(engine: Engine, script: string, ...args: string[]): Promise<unknown> {
+  const apart = ['--net', '--mount', '--propagation', 'private'];
+  const program = [process.execPath, '--import', import.meta.resolve('tsx'), join(PROJECT, 'bench', script), ...args];
+  const ran = await engine.sandbox.run('unshare', [...apart, ...program], { timeoutMs: 300_000 });
+  if (ran.code !== 0) throw new Error(`${script}: ${ran.err.trim().split('\n').at(-1) ?? ''} (exit ${ran.code})`);
+  return JSON.parse(ran.out);
+}
+
+const FROM_WITHIN = {
+  engines: ['causeway'],
+  because: 'endpoints without containers can only be made from within',
+} as const;
+
+/** Whether a network gets slower with what is on it: with the network room alone. */
 export const crowdedNetwork: Scenario = {
   rows: ['connect-at-10', 'connect-at-1000', 'connect-growth'],
-  only: { engines: ['causeway'], because: 'endpoints without containers can only be made from within' },
+  only: FROM_WITHIN,
   runs: 3,
   quickRuns: 0,
   warmUp: false,
   async measure(engine) {
-    const script = join(PROJECT, 'bench/crowded-network.ts');
-    const ran = await engine.sandbox.run(
-      'unshare',
-      [
-        '--net',
-        '--mount',
-        '--propagation',
-        'private',
-        process.execPath,
-        '--import',
-        import.meta.resolve('tsx'),
-        script,
-      ],
-      { timeoutMs: 300_000 },
-    );
-    if (ran.code !== 0)
-      throw new Error(`crowded-network: ${ran.err.trim().split('\n').at(-1) ?? ''} (exit ${ran.code})`);
-    const { few, many } = JSON.parse(ran.out) as { few: number; many: number };
+    const { few, many } = (await inNamespaces(engine, 'crowded-network.ts')) as { few: number; many: number };
     return { 'connect-at-10': few, 'connect-at-1000': many, 'connect-growth': many / few };
   },
 };
+
+/** Whether the network's work grows with what is there already. */
+export const growths: readonly Scenario[] = GROWTH_KINDS.map((kind) => ({
+  rows: [...GROWTH_COUNTS.map((count) => `growth-${kind}-${count}`), `growth-${kind}`],
+  only: FROM_WITHIN,
+  runs: 1,
+  quickRuns: 0,
+  warmUp: false,
+  async measure(engine) {
+    const found = (await inNamespaces(engine, 'growth.ts', kind)) as Record<number, number>;
+    const values = GROWTH_COUNTS.map((count): [string, number] => [`growth-${kind}-${count}`, found[count]!]);
+    return { ...Object.fromEntries(values), [`growth-${kind}`]: values.at(-1)![1] / values[0]![1] };
+  },
+}));

@@ -456,31 +456,7 @@ export const diskUsage = {
   Images: images.map((image, index) => ({ ...image, SharedSize: 0, Containers: index === 0 ? 2 : 0 })),
   Containers: containers.map((container) => ({ ...container, SizeRw: 1000, SizeRootFs: 4000000 })),
   Volumes: volumes.map((volume, index) => ({ ...volume, UsageData: { RefCount: index, Size: 2048 } })),
-  BuildCache: [
-    {
-      ID: 'ntpjrpk9hquuqc4s04gkhz2zj',
-      Parent: 'w0wn3vg3tkkqmcvcqrlnqxa1t',
-      Type: 'regular',
-      Description: 'mount / from exec <sh> -c true',
-      InUse: true,
-      Shared: false,
-      Size: 51200,
-      CreatedAt: '2024-05-01T09:00:00Z',
-      LastUsedAt: '2024-05-02T09:00:00Z',
-      UsageCount: 3,
-    },
-    {
-      ID: 'aaaarpk9hquuqc4s04gkhz2zj',
-      Type: 'source.local',
-      Description: '',
-      InUse: false,
-      Shared: true,
-      Size: 1200,
-      CreatedAt: '2024-05-01T08:00:00Z',
-      LastUsedAt: null,
-      UsageCount: 0,
-    },
-  ],
+  BuildCache: [],
 };
 
 export const history = [

@@ -1,16 +1,24 @@
 /** `system df`, `system prune` */
 import type { ContainerSummaryJson } from '../../wire/container-summary.ts';
 import type { VolumeJson } from '../../wire/volume.ts';
+import type { DiskUsageJson } from '../../wire/system.ts';
 import type { ApiClient } from '../api/client.ts';
 import type { Call, Command } from '../command/command.ts';
 import { filtersQuery, filterValues, listFormat } from '../command/common-flags.ts';
 import * as type from '../command/flag-types.ts';
 import { StatusError } from '../command/status-error.ts';
+import { containerRow, containerShape } from '../container/listing.ts';
 import { formatList, type ListShape, type Row } from '../format/list-output.ts';
 import { humanSize } from '../format/size.ts';
+import { imageRows, imageShape } from '../image/listing.ts';
 import { confirm } from '../terminal/confirm.ts';
 import { print, printLine, printShown } from '../terminal/output.ts';
-import { cacheSize, printVerboseUsage, type DiskUsage } from './verbose-usage.ts';
+import { volumeRow, volumeShape } from './volumes.ts';
+
+/** Of build caches only other engines tell. */
+type DiskUsage = Omit<DiskUsageJson, 'BuildCache'> & {
+  readonly BuildCache?: readonly { readonly Size: number; readonly InUse: boolean; readonly Shared: boolean }[] | null;
+};
 
 const shape: ListShape = {
   type: '*formatter.diskUsageImagesContext',
@@ -28,7 +36,11 @@ export const dfCommand: Command = {
   async run({ flags, client }: Call) {
     const usage = await client.json<DiskUsage>('GET', '/system/df');
     const wanted = flags.string('format');
-    if (flags.bool('verbose')) return printVerboseUsage(usage, wanted);
+    if (flags.bool('verbose')) {
+      if (wanted !== '' && wanted !== 'table')
+        throw new StatusError('--verbose shows a table of its own and takes no --format');
+      return print(verboseText(usage));
+    }
     const format =
       wanted === '' || wanted === 'table'
         ? 'table {{.Type}}\\t{{.TotalCount}}\\t{{.Active}}\\t{{.Size}}\\t{{.Reclaimable}}'
@@ -56,6 +68,7 @@ function usageRows(usage: DiskUsage): Row[] {
   const volumeSize = (list: readonly VolumeJson[]) =>
     sum(list.map(({ UsageData }) => Math.max(0, UsageData?.Size ?? 0)));
   const unusedVolumes = volumes.filter(({ UsageData }) => UsageData?.RefCount === 0);
+  const cacheSize = sum(cache.map(({ Size, Shared }) => (Shared ? 0 : Size)));
   const reclaimableCache = sum(cache.filter(({ InUse, Shared }) => !InUse && !Shared).map(({ Size }) => Size));
   const row = (
     name: string,
@@ -82,15 +95,24 @@ function usageRows(usage: DiskUsage): Row[] {
       volumeSize(volumes),
       volumeSize(unusedVolumes),
     ),
-    row(
-      'Build Cache',
-      cache.length,
-      cache.filter(({ InUse }) => InUse).length,
-      cacheSize(usage),
-      reclaimableCache,
-      false,
-    ),
+    row('Build Cache', cache.length, cache.filter(({ InUse }) => InUse).length, cacheSize, reclaimableCache, false),
   ];
+}
+
+function verboseText(usage: DiskUsage): string {
+  const images = imageRows(
+    (usage.Images ?? []).map((image) => ({ ...image, RepoTags: (image.RepoTags ?? []).slice(0, 1) })),
+    { truncate: true, digests: false },
+  );
+  // The size of the image is not the container's.
+  const containers = (usage.Containers ?? []).map((container) => containerRow({ ...container, SizeRootFs: 0 }, true));
+  const cacheSize = sum((usage.BuildCache ?? []).map(({ Size, Shared }) => (Shared ? 0 : Size)));
+  return (
+    `Images space usage:\n\n${formatList(imageShape, 'table {{.Repository}}\\t{{.Tag}}\\t{{.ID}}\\t{{.CreatedSince}}\\t{{.Size}}\\t{{.SharedSize}}\\t{{.UniqueSize}}\\t{{.Containers}}', images)}` +
+    `\nContainers space usage:\n\n${formatList(containerShape, 'table {{.ID}}\\t{{.Image}}\\t{{.Command}}\\t{{.LocalVolumes}}\\t{{.Size}}\\t{{.RunningFor}}\\t{{.Status}}\\t{{.Names}}', containers)}` +
+    `\nLocal Volumes space usage:\n\n${formatList(volumeShape, 'table {{.Name}}\\t{{.Links}}\\t{{.Size}}', (usage.Volumes ?? []).map(volumeRow))}` +
+    `\nBuild cache usage: ${humanSize(cacheSize)}\n\nCACHE ID   CACHE TYPE   SIZE      CREATED   LAST USED   USAGE     SHARED\n`
+  );
 }
 
 export const systemPruneCommand: Command = {

@@ -56,7 +56,7 @@ function headerSource(source: string): string {
 }
 
 /** \t and \n written as two characters, as shells pass them. */
-export function unescapeFormat(format: string): string {
+function unescapeFormat(format: string): string {
   return format
     .replace(/^ +| +$/g, '')
     .replaceAll('\\t', '\t')
