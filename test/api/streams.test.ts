@@ -99,14 +99,15 @@ test('attach and exec: what follows a refused or detached one is not kept, and e
   const served = await serve(t);
   await create(served, 'c', { Cmd: ['cat'] });
   await served.call('POST', '/containers/c/start');
-  const exec = await served.call('POST', '/containers/c/exec', { Cmd: ['true'] });
-  const json = '{"Detach":true}';
-  const heads = [
-    'POST /containers/none/attach?stream=1 HTTP/1.1\r\nHost: d\r\n\r\n',
-    `POST /exec/${exec.json.Id}/start HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nContent-Length: ${json.length}\r\n\r\n${json}`,
-  ];
-  for (const head of heads)
+  const refused = async (): Promise<string> => 'POST /containers/none/attach?stream=1 HTTP/1.1\r\nHost: d\r\n\r\n';
+  const detached = async (): Promise<string> => {
+    const exec = await served.call('POST', '/containers/c/exec', { Cmd: ['true'] });
+    const json = '{"Detach":true}';
+    return `POST /exec/${exec.json.Id}/start HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nContent-Length: ${json.length}\r\n\r\n${json}`;
+  };
+  for (const begun of [refused, detached])
     for (const early of ['', 'no request\n']) {
+      const head = await begun();
       const socket = connect({ path: served.socketPath, allowHalfOpen: true }).on('error', () => {});
       let answer = '';
       socket.on('data', (part: Buffer) => (answer += part.toString()));

@@ -165,14 +165,16 @@ test('a volume whose directory does not answer is neither made, mounted nor remo
   const [found] = await whileOthersWork(api('POST', '/volumes/create', { Name: 'found' }));
   assert.deepEqual([found!.status, found!.message], [500, refusal(place('found'))]);
 
-  for (const name of ['mute', 'loose'])
-    assert.equal((await api('POST', '/volumes/create', { Name: name })).status, 201);
+  // Of the bystander's volumes none is pruned.
+  const Labels = { kind: 'pruned' };
+  for (const Name of ['mute', 'loose'])
+    assert.equal((await api('POST', '/volumes/create', { Name, Labels })).status, 201);
   const mute = silence(place('mute'), `/proc/${engine.pid}/ns/mnt`);
   try {
     const [created, removed, pruned] = await whileOthersWork(
       create('with-mute', { Binds: ['mute:/x'] }),
       api('DELETE', '/volumes/mute?force=1'),
-      api('POST', '/volumes/prune?filters={"all":["true"]}'),
+      api('POST', '/volumes/prune?filters={"all":["true"],"label":["kind=pruned"]}'),
     );
     for (const answer of [created, removed])
       assert.deepEqual([answer!.status, answer!.message], [500, refusal(place('mute'))]);
