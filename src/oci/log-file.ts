@@ -10,6 +10,7 @@ import { tailPosition } from './log-tail.ts';
 import {
   openIfThere,
   openSegments,
+  openSegmentsAfter,
   parserOf,
   readSegment,
   wholeLineOf,
@@ -31,7 +32,7 @@ export async function* readLog(
 ): AsyncGenerator<readonly LogFrame[]> {
   const news = options.follow ? new LogNews(files.path, options.untilNs, control) : undefined;
   const wholeLine = wholeLineOf(files.format);
-  let segments: readonly Segment[] = [];
+  const segments: Segment[] = [];
   let file: FileHandle | undefined;
   try {
     file = await openIfThere(files.path);
@@ -40,7 +41,7 @@ export async function* readLog(
     let position = tail?.position ?? 0;
     const missing = asked < 0 ? -1 : asked - (tail?.lines ?? 0);
     if (missing !== 0) {
-      segments = await openSegments(files, file);
+      segments.push(...(await openSegments(files, file)));
       if (yield* fullSegments(segments, missing, options, control)) return;
     }
     let parser = parserOf(files.format);
@@ -59,13 +60,22 @@ export async function* readLog(
         continue;
       }
       const fresh = await replacement(files.path, file);
+      if (fresh && file && (await file.stat()).size > position) {
+        await fresh.close(); // written between the last look and its end
+        continue;
+      }
       if (fresh || last) {
         const rest = parser.rest().filter((frame) => wanted(frame, options));
         if (rest.length > 0) yield rest;
       }
       if (fresh) {
-        await file?.close();
+        const old = file;
         [file, position, parser] = [fresh, 0, parserOf(files.format)];
+        if (!old) continue;
+        const between = await openSegmentsAfter(files, old, fresh).finally(() => old.close());
+        segments.push(...between);
+        if (yield* fullSegments(between, -1, options, control)) return;
+        for (const segment of segments.splice(0)) await segment.file.close();
       } else if (last) {
         return;
       } else if (news.watching) {
@@ -144,21 +154,10 @@ async function replacement(path: string, file: FileHandle | undefined): Promise<
   if (file === undefined) return openIfThere(path);
   try {
     const [now, own] = await Promise.all([stat(path), file.stat()]);
-    if (now.ino === own.ino && now.dev === own.dev) return undefined;
-    return (await nextOf(path, own.ino)) ?? (await openIfThere(path));
+    return now.ino === own.ino && now.dev === own.dev ? undefined : await openIfThere(path);
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
-  }
-}
-
-/** The one that was begun when this one was full, where it has been rotated since: it is full too by now. */
-async function nextOf(path: string, inode: number): Promise<FileHandle | undefined> {
-  for (let number = 1, newer = path; ; number++) {
-    const at = await stat(`${path}.${number}`).catch(() => undefined);
-    if (at === undefined) return undefined;
-    if (at.ino === inode) return openIfThere(newer);
-    newer = `${path}.${number}`;
   }
 }
 

@@ -196,6 +196,39 @@ test('syslog over UDP and over the sockets of this machine', async () => {
   await local.pumps.forget('c');
 });
 
+test('the copy of what is sent is rotated at the line', async () => {
+  const path = join(directory, 'rotated.sock');
+  const fd = bindDatagram(path);
+  const name = join(directory, 'rotated');
+  const lines = Array.from({ length: 200 }, (_, index) => `line ${index}`);
+  const target: LogTarget = {
+    path: join(name, 'log'),
+    format: { kind: 'plain' },
+    limits: { maxBytes: 2000, maxFiles: 3, compress: false },
+    forward: syslog('unixgram', path, 0),
+  };
+  writeFileSync(`${name}-spool`, lines.map((line) => `${TIME} stdout F ${line}\n`).join(''));
+  const pumps = new LogPumps((_id, reason) => assert.fail(reason));
+  pumps.begin('c', `${name}-spool`, target);
+  const buffer = Buffer.alloc(4096);
+  const got: string[] = [];
+  while (got.length < lines.length) {
+    const size = recvPacket(fd, buffer);
+    if (size === undefined) await new Promise((resolve) => setImmediate(resolve));
+    else got.push(buffer.toString('utf8', 0, size));
+  }
+  assert.deepEqual(
+    got,
+    lines.map((line) => head(line)),
+  );
+  await pumps.settled('c');
+  const kept = (await cached({ path: target.path, format: 'plain' })).trimEnd().split('\n');
+  assert.deepEqual(kept, lines.slice(-kept.length));
+  assert.ok(kept.length >= 60 && kept.length <= 130, String(kept.length));
+  await pumps.forget('c');
+  closeFd(fd);
+});
+
 test('a run that has ended is handed over to its end, and its spool is gone', async () => {
   const path = join(directory, 'end.sock');
   const fd = bindDatagram(path);

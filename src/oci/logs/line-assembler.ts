@@ -46,7 +46,7 @@ export class LineAssembler {
   readonly #open: [OpenLine | undefined, OpenLine | undefined] = [undefined, undefined];
   #skipping = false;
 
-  /** `stop`: as soon as it is full no further record is taken. */
+  /** `stop`: while it is full no further record is taken. */
   constructor(sink: PieceSink, stop: { readonly full: boolean }, state: readonly OpenLineState[] = []) {
     this.#sink = sink;
     this.#stop = stop;
@@ -62,10 +62,10 @@ export class LineAssembler {
   push(bytes: Buffer): number {
     let start = 0;
     for (let end = bytes.indexOf(NEWLINE, start); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
+      if (this.#stop.full) return start;
       if (!this.#skipping) this.#record(bytes, start, end);
       this.#skipping = false;
       start = end + 1;
-      if (this.#stop.full) return start;
     }
     if (bytes.length - start <= RECORD_LIMIT_BYTES) return start;
     this.#skipping = true;

@@ -202,6 +202,80 @@ test('a log is rotated between two lines, the oldest goes, and the rest is read 
   assert.deepEqual(await read(files, { tail: 10_000 }), seen);
 });
 
+test('a log is rotated at the line, in one batch too, and with compression', async () => {
+  const limits = { maxBytes: 2000, maxFiles: 3 };
+  const lines = Array.from({ length: 500 }, (_, number) => `line ${String(number).padStart(3, '0')}`);
+  for (const kind of ['json', 'plain'] as const) {
+    const seen: string[][] = [];
+    for (const compress of [false, true]) {
+      const at = place({ ...limits, compress }, kind === 'json' ? { kind, attrs: '' } : { kind });
+      writeFileSync(at.spoolPath, conmon(`${lines.join('\n')}\n`));
+      const pump = new LogPump(at.target);
+      pump.add(at.spoolPath);
+      drain(pump);
+      for (const name of readdirSync(at.dir)) assert.ok(statSync(join(at.dir, name)).size < 2100, name);
+      while (readdirSync(at.dir).some((name) => (compress && /\.\d$/.test(name)) || name.endsWith('tmp')))
+        await new Promise((resolve) => setImmediate(resolve));
+      const suffix = compress ? '.gz' : '';
+      assert.deepEqual(readdirSync(at.dir).sort(), ['log', `log.1${suffix}`, `log.2${suffix}`]);
+      seen.push(await read(at.files));
+      pump.close();
+    }
+    assert.ok(seen[0]!.length > 50);
+    assert.deepEqual(
+      seen[0],
+      lines.slice(-seen[0]!.length).map((line) => `o:${line}\n`),
+    );
+    assert.deepEqual(seen[1], seen[0]);
+  }
+});
+
+test('a file that has become full is rotated when the next line comes, not before', async () => {
+  const { spoolPath, target, files } = place({ maxBytes: 1000, maxFiles: 1, compress: false });
+  const pump = new LogPump(target);
+  pump.add(spoolPath);
+  appendFileSync(spoolPath, conmon(`${'x'.repeat(1000)}\n`));
+  drain(pump);
+  assert.deepEqual(await read(files), [`o:${'x'.repeat(1000)}\n`]);
+  pump.recover();
+  drain(pump);
+  assert.deepEqual(await read(files), [`o:${'x'.repeat(1000)}\n`]);
+  appendFileSync(spoolPath, conmon('next\n'));
+  drain(pump);
+  assert.deepEqual(await read(files), ['o:next\n']);
+  pump.close();
+});
+
+test('who follows a log reads each line once, however far it is behind and whatever is compressed meanwhile', async () => {
+  for (const compress of [false, true]) {
+    const { spoolPath, target, files, dir } = place({ maxBytes: 3000, maxFiles: 1000, compress });
+    const pump = new LogPump(target);
+    pump.add(spoolPath);
+    let ended!: () => void;
+    const control = { ended: new Promise<void>((resolve) => (ended = resolve)) };
+    const expected: string[] = [];
+    const write = (count: number) => {
+      const more = Array.from({ length: count }, (_, index) => `line ${expected.length + index}`);
+      expected.push(...more);
+      appendFileSync(spoolPath, conmon(`${more.join('\n')}\n`));
+      drain(pump);
+    };
+    write(10);
+    const seen: string[] = [];
+    let rounds = 0;
+    for await (const batch of readLog(files, { ...ALL, follow: true }, control)) {
+      for (const { data } of batch) seen.push(data.toString().trimEnd());
+      if (seen.length < expected.length) continue;
+      if (++rounds > 6) ended();
+      else write(rounds * 100); // several files become full before it looks again
+      while (compress && readdirSync(dir).some((name) => /\.\d+$/.test(name)))
+        await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.deepEqual(seen, expected);
+    pump.close();
+  }
+});
+
 test('full ones are compressed, and read all the same', async () => {
   const { spoolPath, target, files, dir } = place({ maxBytes: 1000, maxFiles: 4, compress: true });
   const pumps = new LogPumps((_id, reason) => assert.fail(reason));

@@ -26,6 +26,7 @@ export interface LogTarget {
 
 export type TurnResult = 'more' | 'idle' | 'done';
 
+const NEWLINE = 0x0a;
 const READ_BYTES = 256 * 1024;
 /** After so much the place is kept, and the disk gets back what has been read. */
 const KEEP_BYTES = 4 * 1024 * 1024;
@@ -37,12 +38,9 @@ interface Run {
   hasLog: boolean;
 }
 
-const NEVER_FULL = { full: false };
-
 interface Work {
   readonly spool: Spool;
   readonly log: StoredLog;
-  readonly encoder: PieceSink;
   readonly collector: PieceCollector | undefined;
   readonly lines: LineAssembler;
   offset: number;
@@ -55,6 +53,13 @@ function makeForwarder({ forward, ringBytes }: LogTarget, warn: (reason: string)
     forward.kind === 'journald' ? new JournaldForwarder(forward, warn) : new SyslogForwarder(forward, warn);
   return ringBytes === undefined ? forwarder : new RingForwarder(forwarder, ringBytes, warn);
 }
+
+const both = (one: PieceSink, other: PieceSink): PieceSink => ({
+  piece(...args) {
+    one.piece(...args);
+    other.piece(...args);
+  },
+});
 
 export class LogPump {
   readonly #target: LogTarget;
@@ -144,18 +149,16 @@ export class LogPump {
    * between stores the same once more in the same place, and hands it over again.
    */
   async #forward(work: Work, forwarder: Forwarder, bytes: Buffer, ended: boolean): Promise<TurnResult> {
-    const { collector, encoder, log } = work;
+    const { collector, log } = work;
+    if (log.full && bytes.includes(NEWLINE)) log.rotate(() => this.#keep(work));
     const taken = work.lines.push(bytes);
     if (taken === 0 && ended) work.lines.rest();
     const pieces = collector!.take();
-    for (const { text, stderr, time, partial } of pieces)
-      encoder.piece(text, 0, text.length, partial?.last ?? true, stderr, Buffer.from(time, 'latin1'), 0);
     log.flush();
     work.offset += taken;
     if (pieces.length > 0) await forwarder.send(pieces);
     if (this.#work !== work) return 'more'; // it is not wanted any more
     if (taken > 0) this.#keep(work);
-    if (log.full) log.rotate(() => this.#keep(work));
     return taken > 0 ? 'more' : this.#atEnd(work, ended);
   }
 
@@ -178,8 +181,8 @@ export class LogPump {
       const log = new StoredLog(this.#openLog(), place?.log);
       const encoder = makeEncoder(this.#target.format, log);
       const collector = this.#forwarder && new PieceCollector(() => randomBytes(32).toString('hex'));
-      const lines = new LineAssembler(collector ?? encoder, collector ? NEVER_FULL : log, found?.lines);
-      const work = { spool, log, encoder, collector, lines, offset: place?.offset ?? 0, kept: place?.offset ?? 0 };
+      const lines = new LineAssembler(collector ? both(encoder, collector) : encoder, log, found?.lines);
+      const work = { spool, log, collector, lines, offset: place?.offset ?? 0, kept: place?.offset ?? 0 };
       if (place === undefined) this.#keep(work);
       return work;
     } catch (error) {
@@ -188,15 +191,14 @@ export class LogPump {
     }
   }
 
+  /** As Docker rotates: when the line comes that finds the file full. */
   #take(work: Work, bytes: Buffer): number {
-    let taken = 0;
-    for (;;) {
+    for (let taken = 0; ;) {
       const some = work.lines.push(bytes.subarray(taken));
       taken += some;
       work.offset += some;
-      if (!work.log.full) return taken;
+      if (!work.log.full || !bytes.includes(NEWLINE, taken)) return taken;
       work.log.rotate(() => this.#keep(work));
-      if (some === 0) return taken;
     }
   }
 

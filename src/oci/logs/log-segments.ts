@@ -1,9 +1,10 @@
 /** The files of a rotated log: the one that is written, and the full ones behind it. */
-import { createReadStream } from 'node:fs';
+import { createReadStream, type BigIntStats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { errorCode } from '../../base/errors.ts';
+import { isSameFull } from './full-mark.ts';
 import { JsonLogParser } from './json-log-parser.ts';
 import { LogParser } from '../log-parser.ts';
 import { isWholePlain, type WholeLine } from '../log-tail.ts';
@@ -39,22 +40,35 @@ export interface Segment {
  * is the one that is written, and is not among them.
  */
 export async function openSegments(files: LogFiles, current: FileHandle | undefined): Promise<Segment[]> {
-  const seen = new Set<number>();
-  if (current) seen.add((await current.stat()).ino);
+  const seen: BigIntStats[] = [];
   const found: Segment[] = [];
   for (let number = 1; ; number++) {
     const segment = await openNumbered(files, number);
     if (segment === undefined) break;
-    const { ino } = await segment.file.stat();
-    if (seen.has(ino)) await segment.file.close();
+    const own = await segment.file.stat({ bigint: true });
+    // Asked again each time: it may be full, and compressed, by now.
+    const others = current ? [...seen, await current.stat({ bigint: true })] : seen;
+    if (others.some((other) => isSameFull(own, other))) await segment.file.close();
     else found.unshift(segment);
-    seen.add(ino);
+    seen.push(own);
   }
   if (files.earlier) {
     const file = await openIfThere(files.earlier.path);
     if (file) found.unshift({ file, compressed: false, format: files.earlier.format });
   }
   return found;
+}
+
+/** Those that became full behind `last`, which has gone from its name, and before `current`; oldest first. */
+export async function openSegmentsAfter(files: LogFiles, last: FileHandle, current: FileHandle): Promise<Segment[]> {
+  const { path, format } = files;
+  const all = await openSegments({ path, format }, current);
+  const own = await last.stat({ bigint: true });
+  const stats = await Promise.all(all.map(({ file }) => file.stat({ bigint: true })));
+  // Where it has gone as one too many, all of these are younger.
+  const known = stats.findLastIndex((one) => isSameFull(one, own)) + 1;
+  for (const { file } of all.slice(0, known)) await file.close();
+  return all.slice(known);
 }
 
 async function openNumbered({ path, format }: LogFiles, number: number): Promise<Segment | undefined> {

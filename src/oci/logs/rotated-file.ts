@@ -2,20 +2,10 @@
  * A log file that is begun anew when it has grown to its limit: the full one becomes PATH.1, that one PATH.2, and so on;
  * compressed ones end in .gz. What would be one too many goes.
  */
-import {
-  closeSync,
-  createReadStream,
-  createWriteStream,
-  existsSync,
-  fstatSync,
-  openSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
-import { pipeline } from 'node:stream/promises';
-import { createGzip } from 'node:zlib';
+import { closeSync, existsSync, fstatSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import type { LogLimits } from '../../model/log-config.ts';
+import { compressFull } from './full-files.ts';
+import { markFull } from './full-mark.ts';
 
 export class RotatedFile {
   readonly #path: string;
@@ -24,7 +14,6 @@ export class RotatedFile {
   #inode: number;
   /** What it is to have: less than it has where something that was lost sight of is written once more. */
   size: number;
-  isCompressing = false;
 
   constructor(path: string, limits: LogLimits) {
     this.#path = path;
@@ -48,6 +37,7 @@ export class RotatedFile {
   /** A rotation that was cut off left a gap among the numbers, and is completed by the next one. */
   rotate(): void {
     const { maxFiles, compress } = this.#limits;
+    markFull(this.#fd);
     if (maxFiles > 1) {
       let free = 1;
       while (free < maxFiles - 1 && this.#rotated(free) !== undefined) free++;
@@ -61,22 +51,7 @@ export class RotatedFile {
     const [fd, inode, size] = open(this.#path);
     closeSync(this.#fd);
     [this.#fd, this.#inode, this.size] = [fd, inode, size];
-    if (maxFiles > 1 && compress) void this.#compress(`${this.#path}.1`);
-  }
-
-  /** One that cannot be compressed stays as it is: it is as good, and larger. */
-  async #compress(path: string): Promise<void> {
-    this.isCompressing = true;
-    const fresh = `${path}.gz.tmp`;
-    try {
-      await pipeline(createReadStream(path), createGzip(), createWriteStream(fresh, { mode: 0o640 }));
-      renameSync(fresh, `${path}.gz`);
-      rmSync(path, { force: true });
-    } catch {
-      rmSync(fresh, { force: true });
-    } finally {
-      this.isCompressing = false;
-    }
+    if (maxFiles > 1 && compress) compressFull(this.#path, maxFiles);
   }
 
   #rotated(number: number): string | undefined {

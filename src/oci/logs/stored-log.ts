@@ -22,14 +22,15 @@ export class StoredLog implements Output {
   #known: number;
   buffer: Buffer = (shared ??= Buffer.allocUnsafe(BUFFER_BYTES));
   at = 0;
-  /** It is time to rotate; who writes stops between two lines. */
-  full = false;
+  /** It is time to rotate, before the next line: who writes stops in front of it. */
+  full: boolean;
 
   constructor(file: RotatedFile, from: LogPlace | undefined) {
     this.#file = file;
     const actual = file.size;
     if (from !== undefined) file.size = from.inode === file.inode ? Math.min(from.size, actual) : 0;
     this.#known = actual - file.size;
+    this.full = file.isFull;
   }
 
   get place(): LogPlace {
@@ -61,8 +62,8 @@ export class StoredLog implements Output {
   rotate(keep: () => void): void {
     this.full = false;
     this.flush();
-    // While the last one is compressed, or where it has been written on after this: the next line asks again.
-    if (this.#known > 0 || this.#file.isCompressing) return;
+    // Where it has been written on after this: the next line asks again.
+    if (this.#known > 0) return;
     keep();
     this.#file.rotate();
     keep();
