@@ -153,6 +153,10 @@ const answersTo = ({ name, aliases }: Entry, word: string) => name === word || (
 /** A management command without a command of its own: its help, or what is wrong with the words behind it. */
 async function groupUsage(group: Group, words: readonly string[]): Promise<void> {
   const path = `${PROGRAM} ${group.name}`;
+  const { elsewhere } = await import('./command/unknown.ts');
+  // Whatever flags it has are those of a command that is not here.
+  const way = elsewhere(`${group.name} ${words[0] ?? ''}`);
+  if (way !== undefined) throw new StatusError(`${PROGRAM}: ${way}`);
   const flags = new FlagSet([]);
   await parseFlags(flags, words, true, path, path);
   if (flags.args.length > 0 && !flags.helpWanted) {

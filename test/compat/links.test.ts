@@ -48,6 +48,23 @@ before(async () => {
 after(() => engine?.destroy());
 afterEach(() => void engine.shell('docker rm -f $(docker ps -aq)'));
 
+test('an empty alias is no link, and its container must be there all the same, as with Docker', () => {
+  docker('run', '-d', '--name', 'source', 'training/postgres');
+  docker('run', '-d', '--name', 'recipient', '--link', 'source:', '--link', 'source:/', 'busybox', 'sleep', '1000');
+  assert.equal(links('recipient'), null);
+  assert.doesNotMatch(docker('exec', 'recipient', 'env'), /^SOURCE_/m);
+  assert.ok(!hosts('recipient').some((line) => line.includes('source')));
+  assert.ok(!reaches('recipient', address('source'), 5432), 'no hole either');
+  assert.match(
+    refused('create', '--link', 'nope:', 'busybox'),
+    /could not get container for nope: No such container: nope/,
+  );
+  assert.match(
+    refused('create', '--link', ':a', 'busybox'),
+    /could not get container for : invalid name or ID supplied: ""/,
+  );
+});
+
 describe('the faults of Docker', () => {
   test('after the source restarts with a new address the hole follows it, and the old address is closed', () => {
     docker('run', '-d', '--name', 'source', 'training/webapp', ...web);

@@ -4,7 +4,8 @@
 const ELSEWHERE: Readonly<Record<string, string>> = {
   build: "'build' is not built in: build with another tool and load what it saves: causeway load -i FILE",
   builder: "'builder' is not built in: there is no build cache to manage",
-  buildx: "'buildx' is a plugin of the docker client; its builders cannot use this engine",
+  buildx:
+    "'buildx' is a plugin of the docker client: the builder of an engine is its default, and this engine has none: build with another tool and load what it saves: causeway load -i FILE",
   compose:
     "'compose' is a plugin of the docker client: install it, and point it here with DOCKER_HOST=unix:///run/causeway/causeway.sock docker compose",
   config:

@@ -37,12 +37,7 @@ export const IMAGE_ROWS: readonly DaemonOption[] = [
     judge: judgeFeatures,
   }),
   {
-    ...noEffect(
-      'builder',
-      'object',
-      'Settings of the builder',
-      'there is no builder: docker buildx builds with one of its own',
-    ),
+    ...noEffect('builder', 'object', 'Settings of the builder', 'there is no builder in the engine'),
     flag: '',
   },
   {

@@ -236,6 +236,7 @@ function joinedById(needs: Pick<CreateNeeds, 'containers'>, mode: string): strin
 
 /** Another container that this one needs. Not `notFound`: clients would take that for a missing image and pull it. */
 function findOther(needs: Pick<CreateNeeds, 'containers'>, ref: string, what = ''): ContainerRecord {
+  if (ref === '') throw invalid(`${what}invalid name or ID supplied: ""`);
   const found = needs.containers.tryFind(ref);
   if (!found) throw invalid(`${what}No such container: ${ref}`);
   return found;
@@ -267,8 +268,10 @@ function resolveLinks(needs: Pick<CreateNeeds, 'containers'>, spec: ContainerSpe
     }
     return { sourceId: source.id, sourceName: source.name, alias };
   });
-  // Duplicates count once; one alias for two sources is two links.
+  // Duplicates count once; one alias for two sources is two links; an empty one is none.
   return links.filter(
-    (link, index) => links.findIndex((one) => one.sourceId === link.sourceId && one.alias === link.alias) === index,
+    (link, index) =>
+      link.alias !== '' &&
+      links.findIndex((one) => one.sourceId === link.sourceId && one.alias === link.alias) === index,
   );
 }

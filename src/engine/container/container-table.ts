@@ -50,7 +50,7 @@ export class ContainerTable {
   }
 
   tryFind(ref: string): ContainerRecord | undefined {
-    if (ref === '') throw invalid('Container name or ID must not be empty');
+    if (ref === '') throw invalid('invalid name or ID supplied: ""');
     const name = ref.replace(/^\//, '');
     const exact = this.#records.get(ref) ?? this.byName(name) ?? this.byLinkName(name)?.source;
     if (exact) return exact;

@@ -74,7 +74,7 @@ export function projectView(input: ViewInput): SandboxView {
   for (const { networkId, spec } of input.endpoints) {
     for (const link of spec.links) {
       const { source, alias } = parseLink(link);
-      (aliases[foldName(alias)] ??= []).push({ network: networkId, name: nameOfSource(source) });
+      if (alias !== '') (aliases[foldName(alias)] ??= []).push({ network: networkId, name: nameOfSource(source) });
     }
   }
   return {

@@ -14,11 +14,11 @@ export function parseLink(text: string): LinkRequest {
   if (text === '') throw invalid('empty string specified for links');
   const parts = text.split(':');
   if (parts.length > 2) throw invalid(`bad format for links: ${text}`);
-  const [source = '', alias = ''] = parts;
+  const [source = '', alias = source] = parts;
   const stored = source.startsWith('/');
   const name = stored ? source.slice(1) : source;
   const shortAlias = stored ? alias.slice(alias.lastIndexOf('/') + 1) : alias;
-  return { source: name, alias: innerAlias(shortAlias) === '' ? name : shortAlias };
+  return { source: name, alias: innerAlias(shortAlias) === '' ? '' : shortAlias };
 }
 
 /**
