@@ -188,3 +188,33 @@ test('a websocket of another implementation: input, output, its close ends the i
   assert.deepEqual([ran.code, ran.out], [0, '100001\n'], ran.err);
   assert.equal(engine.ok('wait', id), '7');
 });
+
+test('exec of a user who is not there is refused when it is created, as by Docker 28; who has gone by the start is 126', async () => {
+  const wanted: readonly (readonly [user: string, words: string])[] = [
+    ['nosuch', 'unable to find user nosuch: no matching entries in passwd file'],
+    ['0:nosuch', 'unable to find group nosuch: no matching entries in group file'],
+    ['99999999999', 'uids and gids must be in range 0-2147483647'],
+  ];
+  const call = (method: string, path: string, body?: unknown) =>
+    callApi(engine.socket, method, `/v1.51${path}`, body, 60_000);
+  const create = (User: string) => call('POST', '/containers/long/exec', { Cmd: ['true'], User, AttachStdout: true });
+  for (const [user, words] of wanted) {
+    const { status, message } = await create(user);
+    assert.deepEqual([status, message], [400, words]);
+    for (const client of ['docker', `${PROJECT}/bin/causeway`])
+      for (const flags of [[], ['-t'], ['-d']]) {
+        const line = ['exec', ...flags, '-u', user, 'long', 'true'];
+        const env = [`DOCKER_HOST=${engine.url}`, `CAUSEWAY_HOST=${engine.url}`];
+        const { code, out, err } = engine.host.run('env', ...env, client, ...line);
+        assert.deepEqual([code, out, err], [1, '', `Error response from daemon: ${words}\n`], line.join(' '));
+      }
+  }
+  engine.ok('exec', 'long', 'sh', '-c', 'echo leaving:x:7:7::/:/bin/sh >>/etc/passwd');
+  const created = await create('leaving');
+  assert.equal(created.status, 201);
+  const { Id } = JSON.parse(created.text) as { Id: string };
+  engine.ok('exec', 'long', 'sh', '-c', 'sed -i /leaving/d /etc/passwd');
+  await call('POST', `/exec/${Id}/start`, { Detach: true });
+  const { ExitCode, Running } = JSON.parse((await call('GET', `/exec/${Id}/json`)).text) as Record<string, unknown>;
+  assert.deepEqual([ExitCode, Running], [126, false]);
+});

@@ -117,7 +117,7 @@ test('exec and attach say that it is not running', async () => {
     typeof createExec
   >[2];
   const runtime = { ...engine.parts.runtime, exec: () => Promise.reject(new Error('No such process')) };
-  const exec = claimExec({ ...engine.parts, runtime }, createExec(engine.parts, id, spec));
+  const exec = claimExec({ ...engine.parts, runtime }, await createExec(engine.parts, id, spec));
   engine.unnoticed.add(id);
   await assert.rejects(exec.start({ detach: false, consoleSize: null }), refusal);
   const options = { stdin: false, stdout: true, stderr: true, stream: true, logs: false };

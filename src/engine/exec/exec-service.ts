@@ -1,6 +1,6 @@
 /** exec: a second process in a running container. */
 import { join } from 'node:path';
-import { conflict, invalid, systemError } from '../../base/errors.ts';
+import { conflict, errorMessage, invalid, systemError } from '../../base/errors.ts';
 import type { ContainerRecord } from '../../model/container.ts';
 import { StartError } from '../../model/start-error.ts';
 import { newId } from '../../model/ids.ts';
@@ -15,11 +15,11 @@ import { linkEnvironment, type LinkSources } from '../container/link-environment
 import type { EngineConfig } from '../engine-config.ts';
 import type { LiveRuntime } from '../ports.ts';
 import type { EventBus } from '../system/event-bus.ts';
-import { notRunning, whileItRuns } from '../container/while-it-runs.ts';
+import { notRunning, whileItRuns, type RunningNeeds } from '../container/while-it-runs.ts';
 import type { ExecEntry, ExecTable } from './exec-table.ts';
 import type { ExecSpec } from '../../model/exec.ts';
 
-export interface CreateExecNeeds {
+export interface CreateExecNeeds extends RunningNeeds {
   readonly containers: Pick<ContainerTable, 'find'>;
   readonly execs: Pick<ExecTable, 'add'>;
   readonly events: EventBus;
@@ -32,9 +32,14 @@ export type StartExecNeeds = ExecNeeds & {
   readonly events: EventBus;
 };
 
-export function createExec(needs: CreateExecNeeds, ref: string, spec: ExecSpec): string {
-  const record = runningContainer(needs, ref);
+/**
+ * Resolves with the id of the exec. A user that it names is looked for already here, as Docker does: a client that starts
+ * it has no answer any more. @throws notFound, conflict, invalid
+ */
+export async function createExec(needs: CreateExecNeeds, ref: string, spec: ExecSpec): Promise<string> {
   if (spec.cmd.length === 0) throw invalid('No exec command specified');
+  const record = runningContainer(needs, ref);
+  if (spec.user !== '') await whileItRuns(needs, record.id, () => knownUser(record, spec));
   const entry: ExecEntry = {
     id: newId(),
     containerId: record.id,
@@ -199,6 +204,14 @@ export async function runExec(
     attach: options.attach,
     ...(options.startTimeoutMs === undefined ? {} : { startTimeoutMs: options.startTimeoutMs }),
   });
+}
+
+async function knownUser(record: ContainerRecord, spec: ExecSpec): Promise<void> {
+  try {
+    await execUser(record, spec);
+  } catch (error) {
+    throw invalid(errorMessage(error), error);
+  }
 }
 
 function execUser(record: ContainerRecord, spec: ExecSpec): ReturnType<typeof resolveUser> {
