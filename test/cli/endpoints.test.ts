@@ -2,7 +2,17 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import type { ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type Server } from 'node:tls';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -22,7 +32,8 @@ describe('endpoints of the command line', () => {
   before(async () => {
     directory = mkdtempSync(join(tmpdir(), 'causeway-endpoints-'));
     here = await FakeEngine.start({ [CONTAINERS]: [] });
-    far = await FakeEngine.start({ [CONTAINERS]: [] });
+    const endless = (_asked: unknown, response: ServerResponse) => response.writeHead(200).flushHeaders();
+    far = await FakeEngine.start({ [CONTAINERS]: [], 'GET /events': endless });
   });
   beforeEach(() => {
     here.asked.splice(0);
@@ -344,6 +355,28 @@ describe('endpoints of the command line', () => {
         stderr,
         /error during connect: ssh:\/\/closed: ssh: connect to host closed port 22: Connection refused/,
       );
+    });
+
+    it('nothing is left of a command over ssh that a signal has ended', async () => {
+      const place = join(directory, 'tmp');
+      mkdirSync(place);
+      let ssh = 0;
+      const asked = far.asked.length;
+      const { code } = await runCausewayClient(['-H', 'ssh://far.example', 'events'], {
+        env: { DOCKER_CONFIG: directory, DOCKER_HOST: '', DOCKER_CONTEXT: '', ...env, TMPDIR: place },
+        onStart: async (child) => {
+          while (far.asked.length === asked) await new Promise((resolve) => setTimeout(resolve, 5));
+          ssh = Number(
+            execFileSync('pgrep', ['-P', String(child.pid)], { encoding: 'utf8' })
+              .trim()
+              .split('\n')[0],
+          );
+          child.kill('SIGTERM');
+        },
+      });
+      assert.equal(code, null, 'it was ended by the signal');
+      assert.deepEqual(readdirSync(place), []);
+      while (existsSync(`/proc/${ssh}`)) await new Promise((resolve) => setTimeout(resolve, 5));
     });
 
     it('no address becomes an option of ssh or a word of a shell', async () => {

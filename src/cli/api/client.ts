@@ -66,7 +66,7 @@ export class ApiClient {
   /** The newest version that the daemon speaks, where it refused a newer one. */
   #limit: string | undefined;
   #connection: Promise<Connection> | undefined;
-  #complaint = () => '';
+  #complaint: Connection['complaint'] | undefined;
   readonly #trace: ((line: string) => void) | undefined;
 
   constructor(endpoint: Endpoint, trace?: (line: string) => void) {
@@ -135,7 +135,7 @@ export class ApiClient {
         }),
       );
       request.on('response', resolve);
-      request.on('error', (error) => reject(this.#explain(error)));
+      request.on('error', (error) => void this.#explain(error).then(reject));
       request.end(payload);
     });
     if ('socket' in answer && 'head' in answer) return answer;
@@ -172,7 +172,8 @@ export class ApiClient {
         // request.
         const stale = request.reusedSocket && error.code === 'ECONNRESET' && !init.stream;
         if (stale) resolve(this.#sendOnce(method, path, init));
-        else reject(init.signal?.aborted ? error : this.#explain(error));
+        else if (init.signal?.aborted) reject(error);
+        else void this.#explain(error).then(reject);
       });
       if (!init.stream) {
         request.end(payload);
@@ -231,11 +232,11 @@ export class ApiClient {
     return true;
   }
 
-  #explain(error: Error): Error {
+  async #explain(error: Error): Promise<Error> {
     const { code } = error as NodeJS.ErrnoException;
     const { host } = this.endpoint;
     if (this.endpoint.kind === 'ssh')
-      return new StatusError(`error during connect: ${host}: ${this.#complaint() || error.message}`);
+      return new StatusError(`error during connect: ${host}: ${(await this.#complaint?.()) || error.message}`);
     if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTSOCK' || code === 'ENOTDIR') {
       return new StatusError(`Cannot connect to the Causeway daemon at ${host}. Is the causeway daemon running?`);
     }

@@ -9,7 +9,7 @@ export interface Connection {
   readonly options: RequestOptions & { readonly servername?: string };
   readonly open: (options: RequestOptions) => ClientRequest;
   /** Why a tunnel broke, in the words of its program; empty: not known. */
-  readonly complaint: () => string;
+  readonly complaint: () => Promise<string>;
 }
 
 export async function connectionTo(endpoint: Endpoint): Promise<Connection> {
@@ -23,8 +23,15 @@ export async function connectionTo(endpoint: Endpoint): Promise<Connection> {
     };
   if (endpoint.kind === 'ssh') {
     const { openTunnel } = await import('./ssh-tunnel.ts');
-    const { path, complaint } = await openTunnel(endpoint);
-    return { agent: new Agent(keepAlive), options: { socketPath: path }, open: httpRequest, complaint };
+    const { connect, complaint } = openTunnel(endpoint);
+    const [agent, single] = [new Agent(keepAlive), new Agent()];
+    for (const one of [agent, single]) one.createConnection = connect;
+    return {
+      agent,
+      options: {},
+      open: (options) => httpRequest({ ...options, agent: options.agent || single }),
+      complaint,
+    };
   }
   const where = { host: endpoint.hostname, port: endpoint.port };
   if (!endpoint.tls) return { agent: new Agent(keepAlive), options: where, open: httpRequest, complaint: silent };
@@ -35,4 +42,4 @@ export async function connectionTo(endpoint: Endpoint): Promise<Connection> {
   return { agent: new https.Agent(keepAlive), options, open: https.request, complaint: silent };
 }
 
-const silent = () => '';
+const silent = () => Promise.resolve('');
