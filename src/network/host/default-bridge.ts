@@ -155,10 +155,12 @@ export function electAddress(
 
 /** Ports of a bridge that others put there. */
 export function portsOfOthers(links: readonly LinkInfo[], bridgeIndex: number): LinkInfo[] {
-  return links.filter(
-    (link) => link.masterIndex === bridgeIndex && !hasMark(link) && !isHostInterface(link.name, link.mac),
-  );
+  return links.filter((link) => link.masterIndex === bridgeIndex && isPortOfOthers(link));
 }
+
+/** Of a bridge. */
+export const isPortOfOthers = (link: LinkInfo): boolean =>
+  link.masterIndex !== 0 && !hasMark(link) && !isHostInterface(link.name, link.mac);
 
 /** Docker's, and the engine's where it is free. */
 export const DEFAULT_SUBNET = parseSubnet('172.17.0.0/16')!;

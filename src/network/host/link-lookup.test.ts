@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { LinkInfo } from '../../kernel/netlink/route-socket.ts';
-import { linkLookup } from './link-lookup.ts';
+import type { AddressInfo, LinkInfo } from '../../kernel/netlink/route-socket.ts';
+import { addressedLinks, linkLookup } from './link-lookup.ts';
 
 function kernel(names: readonly string[]) {
   const asked: string[] = [];
@@ -46,4 +46,26 @@ test('a kernel that had no room for the answer about all links is asked again', 
   assert.throws(() => find('veth1'));
   busy.outOfRoom(false);
   assert.equal(find('veth1')?.index, 2);
+});
+
+test('addresses of many links are one question, and those of a few are asked by name', () => {
+  const asked: string[] = [];
+  const route = {
+    ...kernel(NAMES),
+    addresses: (name = 'all') => {
+      asked.push(name);
+      const all = NAMES.map((_, n) => ({ linkIndex: n + 1, address: `10.0.0.${n}`, prefix: 24 }) as AddressInfo);
+      return name === 'all' ? all : all.filter(({ linkIndex }) => NAMES[linkIndex - 1] === name);
+    },
+  };
+  for (const [count, questions] of [
+    [NAMES.length, ['all']],
+    [2, ['veth3', 'veth4']],
+  ] as const) {
+    asked.length = 0;
+    const host = addressedLinks(route, count);
+    assert.deepEqual(host.addresses(host.find('veth3')!), ['10.0.0.3/24']);
+    assert.deepEqual(host.addresses(host.find('veth4')!), ['10.0.0.4/24']);
+    assert.deepEqual(asked, questions);
+  }
 });

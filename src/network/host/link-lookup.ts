@@ -1,5 +1,5 @@
 /** Links by their names: of a few the kernel is asked one by one, of many once for all that there are. */
-import type { LinkInfo, RouteSocket } from '../../kernel/netlink/route-socket.ts';
+import type { AddressInfo, LinkInfo, RouteSocket } from '../../kernel/netlink/route-socket.ts';
 
 /** One answer about all links costs as much as some single ones, and a host may have links that are nobody's here. */
 const FEW = 8;
@@ -14,4 +14,29 @@ export function linkLookup(route: Pick<RouteSocket, 'link' | 'links'>, count: nu
   if (count <= FEW) return (name) => route.link(name);
   let all: ReadonlyMap<string, LinkInfo> | undefined;
   return (name) => (all ??= new Map(route.links().map((link) => [link.name, link]))).get(name);
+}
+
+export interface AddressedLinks {
+  readonly find: FindLink;
+  /** With their prefixes. */
+  addresses(link: LinkInfo): string[];
+}
+
+/** The same, with the addresses. */
+export function addressedLinks(
+  route: Pick<RouteSocket, 'link' | 'links' | 'addresses'>,
+  count: number,
+): AddressedLinks {
+  const cidr = ({ address, prefix }: AddressInfo): string => `${address}/${prefix}`;
+  let all: Map<number, string[]> | undefined;
+  const everywhere = (): Map<number, string[]> => {
+    const found = new Map<number, string[]>();
+    for (const info of route.addresses()) found.set(info.linkIndex, [...(found.get(info.linkIndex) ?? []), cidr(info)]);
+    return found;
+  };
+  return {
+    find: linkLookup(route, count),
+    addresses: ({ index, name }) =>
+      count <= FEW ? route.addresses(name).map(cidr) : ((all ??= everywhere()).get(index) ?? []),
+  };
 }

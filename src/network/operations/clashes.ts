@@ -4,14 +4,14 @@
  */
 import { errorMessage } from '../../base/errors.ts';
 import { RT_TABLE_MAIN, type AddressInfo, type LinkInfo, type RouteSocket } from '../../kernel/netlink/route-socket.ts';
-import { parseSubnet, subnetContains, subnetsOverlap } from '../../model/addresses.ts';
+import { parseSubnet, subnetContains, subnetsOverlap, type Subnet } from '../../model/addresses.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
 import type { NetworkRecord } from '../../model/network.ts';
 import { BRIDGE_OPTION } from '../plan/bridge-options.ts';
 import { hasMark } from '../interfaces/own-mark.ts';
 import type { NetworkConfig } from '../contract.ts';
 import type { NetworkCore } from './core.ts';
-import { portsOfOthers } from '../host/default-bridge.ts';
+import { isPortOfOthers } from '../host/default-bridge.ts';
 import { foreignBridges, isDockerPort } from '../interfaces/other-engines.ts';
 
 export interface Clash {
@@ -21,19 +21,57 @@ export interface Clash {
   readonly about?: readonly string[];
 }
 
-/** The host's interfaces and their addresses, read once for all networks. */
+/** An address of somebody else's, with the subnet that it stands for. */
+interface Holding {
+  readonly holder: string; // name of the interface
+  readonly address: string; // with its prefix
+  readonly subnet: Subnet;
+}
+
+/** The host's interfaces and their addresses, read and sorted once for all networks, of which there may be a thousand. */
 interface HostInterfaces {
   readonly links: readonly LinkInfo[];
-  readonly addresses: readonly AddressInfo[];
+  readonly named: ReadonlyMap<string, LinkInfo>;
+  /** By the index of an interface. */
+  readonly addresses: ReadonlyMap<number, readonly AddressInfo[]>;
+  /** By the index of their bridge. */
+  readonly othersPorts: ReadonlyMap<number, readonly LinkInfo[]>;
   /** Bridges of other engines: name -> engine. */
   readonly engines: ReadonlyMap<string, string>;
-  readonly isOurs: (name: string) => boolean;
+  readonly enginesHold: readonly Holding[];
+  readonly hostHolds: readonly Holding[];
 }
 
 export function hostInterfaces(route: RouteSocket, isOurs: (name: string) => boolean): HostInterfaces {
   const links = route.links();
   const engines = new Map(foreignBridges(links, isOurs).map(({ name, engine }) => [name, engine]));
-  return { links, addresses: route.addresses(), engines, isOurs };
+  const addresses = grouped(route.addresses(), ({ linkIndex }) => linkIndex);
+  const held = (holders: readonly LinkInfo[]): Holding[] =>
+    holders.flatMap(({ index, name }) =>
+      (addresses.get(index) ?? [])
+        .filter(({ scope }) => scope === 'global')
+        .map(({ address, prefix }) => `${address}/${prefix}`)
+        .map((address) => ({ holder: name, address, subnet: parseSubnet(address)! })),
+    );
+  return {
+    links,
+    named: new Map(links.map((link) => [link.name, link])),
+    addresses,
+    othersPorts: grouped(links.filter(isPortOfOthers), ({ masterIndex }) => masterIndex),
+    engines,
+    enginesHold: held(links.filter(({ name }) => engines.has(name))),
+    hostHolds: held(links.filter((link) => !isOurs(link.name) && !hasMark(link) && !engines.has(link.name))),
+  };
+}
+
+function grouped<T>(items: readonly T[], keyOf: (item: T) => number): Map<number, T[]> {
+  const groups = new Map<number, T[]>();
+  for (const item of items) {
+    const group = groups.get(keyOf(item));
+    if (group) group.push(item);
+    else groups.set(keyOf(item), [item]);
+  }
+  return groups;
 }
 
 type ClashNeeds = Pick<NetworkCore, 'config' | 'route' | 'table'>;
@@ -74,19 +112,18 @@ const keysOf = ({ what, about }: Clash): readonly string[] => about ?? [what];
 
 export function clashes({ table, route, config }: ClashNeeds): Clash[] {
   const host = hostInterfaces(route, (name) => table.isBridge(name));
-  const { links } = host;
   return table
     .networks()
     .filter((network) => network.bridgeName !== '')
     .flatMap((network) => {
-      const bridge = links.find((link) => link.name === network.bridgeName);
+      const bridge = host.named.get(network.bridgeName);
       const texts = [
         ...engineSubnets(network, host),
         ...hostSubnets(network, host),
         ...(bridge?.up ? ledElsewhere(network, bridge, table.endpoints(network.id), host, route) : []),
       ];
       const ports = bridge
-        ? portsOfOthers(links, bridge.index).filter((link) => table.containerOfHostLink(link.name) === undefined)
+        ? (host.othersPorts.get(bridge.index) ?? []).filter(({ name }) => table.containerOfHostLink(name) === undefined)
         : [];
       return [
         ...texts.map((what): Clash => ({ network, what })),
@@ -123,8 +160,8 @@ function strangePorts(network: NetworkRecord, ports: readonly string[], config: 
   return [{ network, what, about: about(network, names) }];
 }
 
-const addressesOn = ({ index }: LinkInfo, { addresses }: HostInterfaces): AddressInfo[] =>
-  addresses.filter(({ linkIndex }) => linkIndex === index);
+const addressesOn = ({ index }: LinkInfo, { addresses }: HostInterfaces): readonly AddressInfo[] =>
+  addresses.get(index) ?? [];
 
 function otherPorts(network: NetworkRecord, ports: readonly LinkInfo[]): Clash[] {
   const names = ports.map((port) => port.name).filter((name) => !isDockerPort(name));
@@ -211,39 +248,21 @@ interface SubnetClash {
 /** Subnets of a network that a bridge of another engine has too. */
 export function clashesWithOthers(
   network: Pick<NetworkRecord, 'pools'>,
-  { links, addresses, engines }: HostInterfaces,
+  { enginesHold, engines }: HostInterfaces,
 ): (SubnetClash & { engine: string })[] {
-  return overlaps(
-    network,
-    links.filter(({ name }) => engines.has(name)),
-    addresses,
-  ).map((clash) => ({ ...clash, engine: engines.get(clash.holder)! }));
+  return overlaps(network, enginesHold).map((clash) => ({ ...clash, engine: engines.get(clash.holder)! }));
 }
 
 /** Subnets of a network that an interface of the host's own is in. */
-export function clashesWithHost(
-  network: Pick<NetworkRecord, 'pools'>,
-  { links, addresses, engines, isOurs }: HostInterfaces,
-): SubnetClash[] {
-  return overlaps(
-    network,
-    links.filter((link) => !isOurs(link.name) && !hasMark(link) && !engines.has(link.name)),
-    addresses,
-  );
+export function clashesWithHost(network: Pick<NetworkRecord, 'pools'>, { hostHolds }: HostInterfaces): SubnetClash[] {
+  return overlaps(network, hostHolds);
 }
 
 /** One for each of the network's subnets. */
-function overlaps(
-  { pools }: Pick<NetworkRecord, 'pools'>,
-  holders: readonly LinkInfo[],
-  addresses: readonly AddressInfo[],
-): SubnetClash[] {
-  const names = new Map(holders.map((link) => [link.index, link.name]));
-  const theirs = addresses.filter((info) => info.scope === 'global' && names.has(info.linkIndex));
+function overlaps({ pools }: Pick<NetworkRecord, 'pools'>, theirs: readonly Holding[]): SubnetClash[] {
   return pools.flatMap(({ subnet }): SubnetClash[] => {
     const own = parseSubnet(subnet);
-    const clash =
-      own && theirs.find(({ address, prefix }) => subnetsOverlap(own, parseSubnet(`${address}/${prefix}`)!));
-    return clash ? [{ subnet, holder: names.get(clash.linkIndex)!, address: `${clash.address}/${clash.prefix}` }] : [];
+    const clash = own && theirs.find((holding) => subnetsOverlap(own, holding.subnet));
+    return clash ? [{ subnet, holder: clash.holder, address: clash.address }] : [];
   });
 }

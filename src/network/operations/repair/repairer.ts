@@ -8,7 +8,7 @@ import { UndoStack } from '../../../base/undo.ts';
 import type { Endpoint } from '../../../model/endpoint.ts';
 import type { NetworkRecord } from '../../../model/network.ts';
 import type { StepRunner } from '../../apply/step-runner.ts';
-import { linkLookup } from '../../host/link-lookup.ts';
+import { addressedLinks, linkLookup, type AddressedLinks } from '../../host/link-lookup.ts';
 import { driverNamed } from '../../plan/drivers/registry.ts';
 import { guardedBridge } from '../../plan/network-policy.ts';
 import { planRoutes } from '../../plan/routes.ts';
@@ -89,7 +89,7 @@ export class Repairer {
     const { everything } = suspects;
     const { otherBridges, table } = this.#needs;
     if (suspects.others || everything) otherBridges.follow();
-    if (suspects.networks || everything) await this.#checkNetworks();
+    await this.#checkNetworks(suspects.networks || everything ? undefined : suspects.bridges);
     this.#checkEndpoints(everything ? table.sandboxes() : currentRecords(this.#needs, [...suspects.containers]));
     if (suspects.rules) {
       this.#rules.check();
@@ -106,30 +106,33 @@ export class Repairer {
     for (const { network, what } of this.#needs.clashNotices.tellNew()) this.#report.warned(network, what);
   }
 
-  async #checkNetworks(): Promise<void> {
-    const { builder, busy, table } = this.#needs;
-    for (const network of table.networks()) {
+  /** `only`: bridges of the networks; undefined: of all. */
+  async #checkNetworks(only: ReadonlySet<string> | undefined): Promise<void> {
+    const { builder, busy, route, table } = this.#needs;
+    const networks = only?.size === 0 ? [] : table.networks().filter(({ bridgeName }) => only?.has(bridgeName) ?? true);
+    let host = addressedLinks(route, networks.length);
+    for (const network of networks) {
       if (busy.has(network.id)) {
-        this.#watcher.suspect({ networks: true }, RETRY_MS);
+        this.#watcher.suspect({ bridges: [network.bridgeName] }, RETRY_MS);
         continue;
       }
-      const missing = this.#lossOf(network);
+      const missing = this.#lossOf(network, host);
       if (missing && this.#limit.take(`network ${network.id}`)) {
         await builder.ensure(network);
         this.#report.repaired(network, missing);
+        host = addressedLinks(route, networks.length);
       }
     }
   }
 
-  #lossOf(network: NetworkRecord): string | undefined {
+  #lossOf(network: NetworkRecord, host: AddressedLinks): string | undefined {
     if (guardedBridge(network) === '') return undefined;
-    const { facts, route } = this.#needs;
-    const bridge = network.bridgeName;
+    const link = host.find(network.bridgeName);
     return lossOf(
-      bridge,
-      route.link(bridge),
-      () => route.addresses(bridge).map((info) => `${info.address}/${info.prefix}`),
-      () => driverNamed(network.driver).createNetwork(network, facts),
+      network.bridgeName,
+      link,
+      () => host.addresses(link!),
+      () => driverNamed(network.driver).createNetwork(network, this.#needs.facts),
     );
   }
 

@@ -23,14 +23,14 @@ const address = (scope: string, removed: boolean): RouteNews =>
   ({ type: 'address', removed, portId: 1, address: { scope, address: '10.0.0.1' } }) as unknown as RouteNews;
 const forwarding = (on: boolean, linkIndex: number): RouteNews => ({ type: 'forwarding', version: 4, on, linkIndex });
 
-const nothing = { networks: false, others: false, clashes: false };
+const nothing = { bridges: [] as string[], others: false, clashes: false };
 
 for (const [what, news, suspicion] of [
-  ['an interface of a container', link({ name: 'ours' }), { containers: ['container'], networks: false }],
+  ['an interface of a container', link({ name: 'ours' }), { containers: ['container'], bridges: [] }],
   ['an uplink that comes up', link({}), undefined],
   ['a bridge of ours that is up', link({ name: 'br-ours', kind: 'bridge' }), undefined],
-  ['a bridge of ours that is down', link({ name: 'br-ours', up: false }), { ...nothing, networks: true }],
-  ['a bridge of ours that is gone', link({ name: 'br-ours' }, true), { ...nothing, networks: true }],
+  ['a bridge of ours that is down', link({ name: 'br-ours', up: false }), { ...nothing, bridges: ['br-ours'] }],
+  ['a bridge of ours that is gone', link({ name: 'br-ours' }, true), { ...nothing, bridges: ['br-ours'] }],
   ['a bridge of others', link({ name: 'docker0', kind: 'bridge' }), { ...nothing, others: true }],
   [
     'a port of others',
@@ -72,6 +72,14 @@ test('a change of rules is our own, took our table, wrote into it, or is of othe
   assert.equal(verdictOn({ ...news, deletedTables: ['7 causeway'] }), 'table lost');
   assert.equal(verdictOn({ ...news, deletedTables: ['2 causeway'] }), 'others');
   assert.equal(verdictOn({ ...news, ruleTables: new Set(['1 causeway']) }), 'user rules');
+});
+
+test('suspicions of bridges add up, each once', () => {
+  const suspects = new Suspects();
+  suspects.add({ bridges: ['br-a'] });
+  suspects.add({ bridges: ['br-a', 'br-b'] });
+  assert.deepEqual([...suspects.bridges], ['br-a', 'br-b']);
+  assert.equal(suspects.networks, false);
 });
 
 test('suspicions add up', () => {

@@ -19,8 +19,15 @@ export class Suspects {
   way = false;
   everything = false;
   readonly containers = new Set<string>();
+  /** Of one network each; `networks` stands for all of them. */
+  readonly bridges = new Set<string>();
 
-  add(other: Partial<Omit<Suspects, 'containers' | 'add'>> & { readonly containers?: Iterable<string> }): void {
+  add(
+    other: Partial<Omit<Suspects, 'containers' | 'bridges' | 'add'>> & {
+      readonly containers?: Iterable<string>;
+      readonly bridges?: Iterable<string>;
+    },
+  ): void {
     this.rules ||= other.rules ?? false;
     this.forwarding ||= other.forwarding ?? false;
     this.networks ||= other.networks ?? false;
@@ -29,6 +36,7 @@ export class Suspects {
     this.way ||= other.way ?? false;
     this.everything ||= other.everything ?? false;
     for (const id of other.containers ?? []) this.containers.add(id);
+    for (const name of other.bridges ?? []) this.bridges.add(name);
   }
 }
 
@@ -58,17 +66,15 @@ export function suspicionOf(news: RouteNews, known: Known): Suspicion | undefine
 }
 
 function suspicionOfLink({ removed, link }: Extract<RouteNews, { type: 'link' }>, known: Known): Suspicion | undefined {
+  const bridges = isLostBridge(removed, link, known) ? [link.name] : [];
   const containerId = known.table.containerOfHostLink(link.name);
-  if (containerId !== undefined) {
-    const networks = isLostBridge(removed, link, known);
-    return { containers: [containerId], networks };
-  }
+  if (containerId !== undefined) return { containers: [containerId], bridges };
   const suspicion = {
-    networks: isLostBridge(removed, link, known),
+    bridges,
     others: concernsOthers(link, known),
     clashes: !removed && link.masterIndex !== 0 && !isHostInterface(link.name, link.mac),
   };
-  return suspicion.networks || suspicion.others || suspicion.clashes ? suspicion : undefined;
+  return bridges.length > 0 || suspicion.others || suspicion.clashes ? suspicion : undefined;
 }
 
 const isLostBridge = (removed: boolean, link: LinkInfo, { table }: Known): boolean =>
