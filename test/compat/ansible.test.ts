@@ -57,7 +57,7 @@ describe("Ansible's modules for Docker", { skip }, () => {
     await play('change');
   });
   test('a hundred commands in a container each give their whole output', async () => {
-    const ran = await run('/usr/bin/python3', join(PLAYBOOKS, 'exec.py'), 'db', '50');
+    const ran = await run('/usr/bin/python3', join(PLAYBOOKS, 'exec.py'), 'sql', '50');
     assert.equal(ran.out, '100 calls\n', ran.both);
   });
   test('nothing stays of what is to be absent and of what is pruned', async () => {
