@@ -119,7 +119,17 @@ test('how long an answer may be kept: by network, else by daemon', async () => {
 test("with the network's option a container whose health check fails is left out of names that healthy ones share", async () => {
   docker('network', 'create', '-o', 'causeway.dns_healthy_only=true', 'strict');
   docker('network', 'create', 'lax');
-  const health = ['--health-cmd', 'test ! -e /ill', '--health-interval', '200ms', '--health-retries', '1'];
+  const probe = 'test -e /slow && sleep 600; test ! -e /ill';
+  const health = [
+    '--health-cmd',
+    probe,
+    '--health-interval',
+    '200ms',
+    '--health-retries',
+    '1',
+    '--health-timeout',
+    '10m',
+  ];
   for (const name of ['one', 'two']) {
     docker(
       'run',
@@ -157,6 +167,7 @@ test("with the network's option a container whose health check fails is left out
   docker('exec', 'one', 'rm', '/ill');
   await becomes('one', 'healthy');
   await until('one is back', async () => (await pool()) === both[0]);
+  docker('exec', 'two', 'touch', '/slow'); // it would be ill again at once
   docker('restart', '-t', '0', 'two');
   await until('a new run is a new chance', async () => (await pool()).split(',').length === 2);
 });

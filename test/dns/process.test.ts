@@ -83,10 +83,15 @@ describe('the resolver as a process', () => {
 
   const link = newLink();
   let pid = 0;
+  /** It may answer before it is known. A signal to 0 would go to this process and whoever started it. */
+  const currentPid = async (): Promise<number> => {
+    await until('one is known to run', () => link.pid !== 0);
+    return link.pid;
+  };
 
   test('is started and fed, and answers with the new data once apply resolves', async () => {
     await link.start();
-    pid = link.pid;
+    pid = await currentPid();
     await link.apply([
       { op: 'put-network', zone: zone('net', { db: ['172.18.0.2'], pool: ['172.18.0.2', '172.18.0.3'], asleep: [] }) },
       { op: 'put-sandbox', view: view('one', host.netns) },
@@ -210,23 +215,23 @@ describe('the resolver as a process', () => {
       spawnSync(process.execPath, ['-e', '0'], { env: testEnvironment() });
       startsMs.push(performance.now() - started);
       await sleep(1100); // a process that lives shorter is taken for one that crashes, after a while
-      const before = link.pid;
+      const before = await currentPid();
       process.kill(before, 'SIGKILL');
       const startedAt = performance.now();
       assert.deepEqual(texts(await ask(host.netns, 'db', 1, { timeoutMs: 30_000 })), ['172.18.0.2']);
       tookMs.push(Math.round(performance.now() - startedAt));
       assert.equal(await address('db', other.netns), '172.18.0.2');
-      assert.notEqual(link.pid, before);
+      assert.notEqual(await currentPid(), before);
     }
     // The best of three, and where the machine is busy no more than a few starts of Node: that is most of it.
     const limitMs = Math.max(700, 8 * Math.max(...startsMs));
     assert.ok(Math.min(...tookMs) < limitMs, `${tookMs.join(', ')} ms, limit ${Math.round(limitMs)} ms`);
-    pid = link.pid;
+    pid = await currentPid();
   });
 
   test('kill -9 loses no query: they wait in sockets that the daemon has too', async () => {
     for (let round = 0; round < 2; round++) {
-      const killed = link.pid;
+      const killed = await currentPid();
       // So that none is in its hands: what it has read and not answered goes with it.
       process.kill(killed, 'SIGSTOP');
       await until('it stands still', () => processState(killed) === 'T');
@@ -255,7 +260,7 @@ describe('the resolver as a process', () => {
     });
     for (let round = 0; round < 2; round++) {
       await sleep(200);
-      const killed = link.pid;
+      const killed = await currentPid();
       process.kill(killed, 'SIGKILL');
       await until('another one', () => link.pid !== 0 && link.pid !== killed);
     }
@@ -277,13 +282,13 @@ describe('the resolver as a process', () => {
   });
 
   test('a change made while there is no resolver is in force when apply resolves', async () => {
-    process.kill(link.pid, 'SIGKILL');
+    process.kill(await currentPid(), 'SIGKILL');
     await link.apply([{ op: 'put-network', zone: zone('net', { db: ['172.18.0.9'] }) }]);
     assert.equal(await address('db'), '172.18.0.9');
-    process.kill(link.pid, 'SIGKILL');
+    process.kill(await currentPid(), 'SIGKILL');
     await assert.rejects(link.apply([{ op: 'put-sandbox', view: view('bad', '/run/netns/cwt-none') }]), /cwt-none/);
     await link.apply([{ op: 'remove-sandbox', id: 'bad' }]);
-    pid = link.pid;
+    pid = await currentPid();
   });
 
   test('one that hangs is replaced', async () => {

@@ -390,7 +390,7 @@ describe('networks, exec and the rest', () => {
     ],
     [['network', 'disconnect', 'bridge', 'taken'], 1, /is not connected to network bridge/],
     [['exec', 'taken', 'nosuch'], 127, /exec: "nosuch": executable file not found in \$PATH/],
-    [['exec', '-u', 'nobody-here', 'taken', 'true'], 126, /unable to find user nobody-here/],
+    [['exec', '-u', 'nobody-here', 'taken', 'true'], 1, /unable to find user nobody-here/],
     [['exec', '-w', '/no/such', 'taken', 'true'], 127, /\/no\/such.*no such file or directory/i],
     [['exec', 'no-such', 'true'], 1, /No such container: no-such/],
     [['rename', 'taken', 'taken'], 1, /Renaming a container with the same name as its current name/],
