@@ -73,9 +73,11 @@ function call(method: string, path: string, body?: object | string): Promise<Ans
 const idOf = ({ text }: Answer): string => (JSON.parse(text) as { Id: string }).Id;
 
 /** The answer to the start of an exec. */
+/** Of the create where that is refused, as for a user who is named and not there. */
 async function execAs(container: string, user: string): Promise<Answer> {
-  const id = idOf(await call('POST', `/containers/${container}/exec`, { Cmd: ['true'], User: user }));
-  return call('POST', `/exec/${id}/start`, { Detach: true });
+  const created = await call('POST', `/containers/${container}/exec`, { Cmd: ['true'], User: user });
+  if (created.status !== 201) return created;
+  return call('POST', `/exec/${idOf(created)}/start`, { Detach: true });
 }
 
 const UPGRADE = 'Host: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n';
