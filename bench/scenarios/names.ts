@@ -134,18 +134,13 @@ function memoryOfResolver(engine: Engine): number | undefined {
   return pids.length === 0 ? undefined : memoryOf(pids).rssMb;
 }
 
-function argumentsOf(pid: number): string {
+const argumentsOf = (pid: number): string => ofProcess(pid, 'cmdline');
+const commandOf = (pid: number): string => ofProcess(pid, 'comm').trim();
+
+function ofProcess(pid: number, file: 'cmdline' | 'comm'): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
   } catch {
     return ''; // it has ended
-  }
-}
-
-function commandOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
-  } catch {
-    return '';
   }
 }

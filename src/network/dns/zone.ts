@@ -2,6 +2,7 @@
  * What the embedded DNS answers, as a projection of the endpoint table: a zone for each network, and for each sandbox
  * the view of them that its resolver serves.
  */
+import { addTo } from '../../base/grouped.ts';
 import type { NameAddresses, NetworkZone, SandboxView, ServiceTarget, Upstream } from '../../base/dns-zone.ts';
 import { canonicalIp } from '../../model/addresses.ts';
 import { endpointAddresses, type Endpoint } from '../../model/endpoint.ts';
@@ -29,11 +30,7 @@ export function projectZone(input: ZoneInput): NetworkZone {
   for (const name of input.knownNames ?? []) holders.set(foldName(name), []);
   const ptr = emptyRecord<string>();
   for (const endpoint of endpoints) {
-    for (const name of new Set(endpoint.dnsNames.map(foldName))) {
-      const list = holders.get(name);
-      if (list) list.push(endpoint);
-      else holders.set(name, [endpoint]);
-    }
+    for (const name of new Set(endpoint.dnsNames.map(foldName))) addTo(holders, name, endpoint);
     const [first] = endpoint.dnsNames;
     if (first === undefined) continue;
     for (const address of endpointAddresses(endpoint)) ptr[canonicalIp(address)] = `${first}.${network.name}`;

@@ -9,6 +9,7 @@
  *   the host (`strangers`): there only what bridges and veths that came later send and get passes, which other engines
  *   use for their guests: what is right for those is up to those engines, while what was there before did not forward.
  */
+import { groupedBy } from '../../base/grouped.ts';
 import { createHash } from 'node:crypto';
 import type { Element, SetName } from './facts/element.ts';
 import { isReadableByNft } from '../interfaces/link-name.ts';
@@ -369,13 +370,7 @@ export function isReadableElement({ set, key }: Element): boolean {
 
 /** Elements of one set belong in one message. */
 export function groupBySet(elements: readonly Element[]): Map<SetName, Element[]> {
-  const groups = new Map<SetName, Element[]>();
-  for (const element of elements) {
-    const group = groups.get(element.set);
-    if (group) group.push(element);
-    else groups.set(element.set, [element]);
-  }
-  return groups;
+  return groupedBy(elements, ({ set }) => set);
 }
 
 /** As nft prints it: 'tcp . 8080 : 172.17.0.2 . 80'. */

@@ -1,4 +1,5 @@
 /** Links by their names: of a few the kernel is asked one by one, of many once for all that there are. */
+import { groupedBy } from '../../base/grouped.ts';
 import type { AddressInfo, LinkInfo, RouteSocket } from '../../kernel/netlink/route-socket.ts';
 
 /** One answer about all links costs as much as some single ones, and a host may have links that are nobody's here. */
@@ -27,16 +28,13 @@ export function addressedLinks(
   route: Pick<RouteSocket, 'link' | 'links' | 'addresses'>,
   count: number,
 ): AddressedLinks {
-  const cidr = ({ address, prefix }: AddressInfo): string => `${address}/${prefix}`;
-  let all: Map<number, string[]> | undefined;
-  const everywhere = (): Map<number, string[]> => {
-    const found = new Map<number, string[]>();
-    for (const info of route.addresses()) found.set(info.linkIndex, [...(found.get(info.linkIndex) ?? []), cidr(info)]);
-    return found;
-  };
+  let all: ReadonlyMap<number, readonly AddressInfo[]> | undefined;
+  const everywhere = () => (all ??= groupedBy(route.addresses(), ({ linkIndex }) => linkIndex));
   return {
     find: linkLookup(route, count),
     addresses: ({ index, name }) =>
-      count <= FEW ? route.addresses(name).map(cidr) : ((all ??= everywhere()).get(index) ?? []),
+      (count <= FEW ? route.addresses(name) : (everywhere().get(index) ?? [])).map(
+        ({ address, prefix }) => `${address}/${prefix}`,
+      ),
   };
 }

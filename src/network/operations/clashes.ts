@@ -3,6 +3,7 @@
  * it lasts.
  */
 import { errorMessage } from '../../base/errors.ts';
+import { groupedBy } from '../../base/grouped.ts';
 import { RT_TABLE_MAIN, type AddressInfo, type LinkInfo, type RouteSocket } from '../../kernel/netlink/route-socket.ts';
 import { parseSubnet, subnetContains, subnetsOverlap, type Subnet } from '../../model/addresses.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
@@ -45,7 +46,7 @@ interface HostInterfaces {
 export function hostInterfaces(route: RouteSocket, isOurs: (name: string) => boolean): HostInterfaces {
   const links = route.links();
   const engines = new Map(foreignBridges(links, isOurs).map(({ name, engine }) => [name, engine]));
-  const addresses = grouped(route.addresses(), ({ linkIndex }) => linkIndex);
+  const addresses = groupedBy(route.addresses(), ({ linkIndex }) => linkIndex);
   const held = (holders: readonly LinkInfo[]): Holding[] =>
     holders.flatMap(({ index, name }) =>
       (addresses.get(index) ?? [])
@@ -57,21 +58,11 @@ export function hostInterfaces(route: RouteSocket, isOurs: (name: string) => boo
     links,
     named: new Map(links.map((link) => [link.name, link])),
     addresses,
-    othersPorts: grouped(links.filter(isPortOfOthers), ({ masterIndex }) => masterIndex),
+    othersPorts: groupedBy(links.filter(isPortOfOthers), ({ masterIndex }) => masterIndex),
     engines,
     enginesHold: held(links.filter(({ name }) => engines.has(name))),
     hostHolds: held(links.filter((link) => !isOurs(link.name) && !hasMark(link) && !engines.has(link.name))),
   };
-}
-
-function grouped<T>(items: readonly T[], keyOf: (item: T) => number): Map<number, T[]> {
-  const groups = new Map<number, T[]>();
-  for (const item of items) {
-    const group = groups.get(keyOf(item));
-    if (group) group.push(item);
-    else groups.set(keyOf(item), [item]);
-  }
-  return groups;
 }
 
 type ClashNeeds = Pick<NetworkCore, 'config' | 'route' | 'table'>;

@@ -2,6 +2,7 @@
  * Edits of what a container is to publish, while it runs or not: bindings are what the user asked for and what a next
  * start goes by, published ports are what became of them.
  */
+import { groupedBy } from '../../base/grouped.ts';
 import { bracketed, canonicalIp } from '../../model/addresses.ts';
 import {
   formatPort,
@@ -152,14 +153,7 @@ function describeNamed(port: Parameters<typeof formatPort>[0], { hostIp, hostPor
 }
 
 function groupByPort(ports: readonly PublishedPort[]): Map<string, PublishedPort[]> {
-  const groups = new Map<string, PublishedPort[]>();
-  for (const port of ports) {
-    const key = formatPort(port);
-    const group = groups.get(key);
-    if (group) group.push(port);
-    else groups.set(key, [port]);
-  }
-  return groups;
+  return groupedBy(ports, formatPort);
 }
 
 /** One list from bindings as the API has them; throws `invalid` for what does not parse or names no host side. */

@@ -3,6 +3,7 @@
  * so that bans of particular addresses, ports and interfaces count for containers too, and right before what would drop
  * it. Pure.
  */
+import { addTo } from '../../../base/grouped.ts';
 import { LongWork } from '../../../base/long-work.ts';
 import type { FilterRule, ProbePacket } from './filter-model.ts';
 import { targetOf, type IptablesListing } from './iptables-listing.ts';
@@ -107,16 +108,10 @@ async function chainsOf({ chains: names, rules: listed }: IptablesListing, work:
   for (const { chain, tokens } of listed) {
     if (work.isDue) await work.pause();
     if (isOurs(tokens) || chain === USER_CHAIN) continue;
-    put(rules, chain, iptablesRule(tokens, names));
-    put(targets, chain, targetOf(tokens));
+    addTo(rules, chain, iptablesRule(tokens, names));
+    addTo(targets, chain, targetOf(tokens));
   }
   return { names, rules, targets };
-}
-
-function put<T>(lists: Map<string, T[]>, key: string, value: T): void {
-  const list = lists.get(key);
-  if (list) list.push(value);
-  else lists.set(key, [value]);
 }
 
 /** What becomes of the packet, and in which rule of FORWARD; the number of rules where the policy decides. */

@@ -3,6 +3,7 @@
  * the same ones: rules that they wrote are left alone. iptables cannot be asked: what it does not understand of a rule
  * (a set, a state) it leaves out of its listing, and a ban becomes a drop of everything.
  */
+import { groupedBy } from '../../../base/grouped.ts';
 import type { RuleSource } from '../../../kernel/nftables/ruleset-reader.ts';
 import { USER_CHAIN } from './forward-place.ts';
 import { rulesIn, type Expression, type ListedChain, type ListedRule } from './nft-listing.ts';
@@ -20,12 +21,7 @@ export function isOfIptables(base: ListedChain, rules: readonly ListedRule[]): b
     IPTABLES_PRIORITY[base.table] !== (base.prio ?? 0)
   )
     return false;
-  const byChain = new Map<string, ListedRule[]>();
-  for (const rule of rules) {
-    const list = byChain.get(rule.chain);
-    if (list) list.push(rule);
-    else byChain.set(rule.chain, [rule]);
-  }
+  const byChain = groupedBy(rules, ({ chain }) => chain);
   const chains = new Set([base.name]);
   for (const chain of chains) {
     if (chain === USER_CHAIN) continue; // the user's rules count as written, whichever rule jumps there
