@@ -119,7 +119,7 @@ function scenarios(): void {
 async function quiet(): Promise<void> {
   for (let last = -1, rounds = 0; last !== total() && rounds < 100; rounds++) {
     last = total();
-    await sleep(150);
+    await sleep(700); // longer than the repairer waits for what was busy
   }
 }
 
