@@ -3,6 +3,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { CONNECTED, EngineOnFakes } from '../../../test/harness/engine-on-fakes.ts';
 import { makeRecord } from '../../../test/oci/fixture.ts';
 import type { ContainerRecord } from '../../model/container.ts';
+import { PATIENCE } from '../../oci/patience.ts';
 import { removeContainer } from './container-remove.ts';
 import { renameContainer } from './container-rename.ts';
 import { restartContainer } from './container-restart.ts';
@@ -73,6 +74,26 @@ for (const signal of [15, 9])
     settle();
     await stopped;
     assert.equal(engine.record(id).state.status, 'exited');
+  });
+
+for (const gone of [true, false])
+  test(`a killed process that is ${gone ? 'gone, and is' : 'still there, and not'} dealt with when the patience is over`, async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const { id } = await running();
+    let settle!: () => void;
+    engine.during('runtime.kill 9', async () => {
+      settle = () => void engine.exit(id, 137);
+      engine.parts.runtime.runs = () => !gone;
+    });
+    const stopped = stopContainer(engine.parts, id, { signal: 'SIGKILL', timeoutS: 0 });
+    stopped.catch(() => {});
+    await aTurn();
+    t.mock.timers.tick(PATIENCE.killMs + 2 * PATIENCE.conmonMs);
+    await aTurn();
+    if (!gone) return assert.rejects(stopped, /tried to kill container, but did not receive an exit event/);
+    settle();
+    await stopped;
+    assert.equal(engine.record(id).state.exitCode, 137);
   });
 
 test('a signal to a run that has just ended is refused as to any that does not run', async () => {

@@ -42,8 +42,10 @@ export interface PauseNeeds {
 
 const DEFAULT_STOP_TIMEOUT_S = 10;
 
-// For the process to die, for conmon to report it or be ended itself, and for what it used to be taken down.
+// For the process to die, and for conmon to report it or be ended itself.
 const killPatienceMs = ({ config }: StopNeeds): number => config.patience.killMs + 2 * config.patience.conmonMs;
+/** For a run that has ended to be taken down and stored; each step of that has an end of its own. */
+const SETTLE_MS = 60_000;
 
 export interface StopOptions {
   readonly signal?: string;
@@ -142,10 +144,19 @@ export async function endRun(
     if (timeoutS !== 0 && (await within(exited, timeoutS < 0 ? Infinity : timeoutS * 1000))) return true;
   }
   await signalRun(needs, record, 9);
-  if (!(await within(exited, killPatienceMs(needs)))) {
+  if (!(await endsOnceKilled(needs, id, exited))) {
     throw systemError(`cannot stop container: ${id}: tried to kill container, but did not receive an exit event`);
   }
   return true;
+}
+
+/**
+ * False: its process is still there when the patience is over. One that is gone has only to be dealt with, which may
+ * take a busy machine longer: who ends it is not told then that it did not end.
+ */
+async function endsOnceKilled(needs: StopNeeds, id: string, exited: Promise<unknown>): Promise<boolean> {
+  if (await within(exited, killPatienceMs(needs))) return true;
+  return !needs.runtime.runs(id) && within(exited, SETTLE_MS);
 }
 
 /**
@@ -238,7 +249,7 @@ export async function killContainer(needs: StopNeeds, ref: string, signalName: s
   if (claimed === 'ended') return;
   await signalRun(needs, record, signal);
   if (signal !== 9) return thawPaused(needs, record);
-  await within(claimed.exited, killPatienceMs(needs));
+  await endsOnceKilled(needs, id, claimed.exited);
 }
 
 export function pauseContainer(needs: PauseNeeds, ref: string): Promise<void> {
