@@ -33,7 +33,7 @@ test('an exit that comes while the daemon restores is settled when the network i
     },
     network: { ...network, onRepair: () => {}, onWarning: () => {}, onHostAddress: () => {} },
     rootfs: { ...rootfs, ids: () => [] },
-    logs: { begin: () => {}, end: () => {}, settled: async () => {}, forget: async () => {} },
+    logs: { begin: () => {}, end: () => {}, settled: async () => {}, forget: async () => {}, onHold: () => {} },
   } as unknown as EngineDeps);
   fakes.during('runtime.recover', async () => ends());
   await engine.restore();

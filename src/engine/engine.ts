@@ -188,6 +188,7 @@ export function createEngine(deps: EngineDeps) {
       log.error({ address, error: String(error) }, 'containers that wait for an address could not be started'),
     );
   });
+  deps.logs.onHold((id, isHeld) => deps.runtime.holdOutput(id, isHeld));
   // Before the network is restored nothing may be asked of it.
   let markRestored!: () => void;
   const restored = new Promise<void>((resolve) => (markRestored = resolve));

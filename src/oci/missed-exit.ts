@@ -15,6 +15,7 @@ import type { ContainerNote } from './container-note.ts';
 import { heldConmon, WatchedProcess } from './container-process.ts';
 import type { ExitDirectory, ExitNotice } from './exit-directory.ts';
 import { findMonitors, readPid } from './find-processes.ts';
+import { letGo } from './output-holds.ts';
 import type { Patience } from './patience.ts';
 import { endSilentConmon } from './silent-conmon.ts';
 import { SIGKILL } from './signals.ts';
@@ -26,6 +27,7 @@ export async function missedExit(
   options: { appearsWithinMs: number; patience: Patience; log: Log },
 ): Promise<ExitNotice | undefined> {
   const { appearsWithinMs, patience, log } = options;
+  letHeldGo(note);
   for (let waitedMs = 0; ; waitedMs += 10) {
     const notice = exits.read(note.id);
     if (notice) return notice;
@@ -47,6 +49,14 @@ export async function missedExit(
   );
   await within(conmon.ended, patience.killMs);
   return exits.read(note.id) ?? (code === undefined ? undefined : { code, at: new Date().toISOString() });
+}
+
+/** A daemon that was killed held its output back: conmon has not been able to report since. */
+function letHeldGo({ id, bundle }: ContainerNote): void {
+  const pid = readPid(conmonPidFile(bundle));
+  const conmon = pid === undefined ? undefined : heldConmon(pid, id);
+  if (conmon) letGo(bundle, conmon);
+  conmon?.release();
 }
 
 /** By the kernel, for want of memory. */

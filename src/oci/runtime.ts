@@ -42,6 +42,7 @@ import { findProcesses, monitorsAtStart } from './find-processes.ts';
 import { ended, LiveContainers, UNKNOWN_EXIT_CODE, type Live, type RunListener } from './live-containers.ts';
 import { Leftovers, type Leftover } from './leftovers.ts';
 import { keepUntilEnded, settleLeftExecs } from './left-execs.ts';
+import { letGo, OutputHolds } from './output-holds.ts';
 import type { OciResources } from './oci-spec.ts';
 import { checkMountTargets, guardMounts } from './mount-guard.ts';
 import { endConmon, killMonitor, missedExit, wasOomKilled } from './missed-exit.ts';
@@ -85,6 +86,7 @@ export class Runtime {
   readonly #operations: Operations;
   readonly #leftovers: Leftovers;
   readonly #monitors = monitorsAtStart();
+  readonly #holds: OutputHolds<Live>;
 
   constructor(options: RuntimeOptions) {
     this.#options = options;
@@ -101,6 +103,7 @@ export class Runtime {
       patience: this.#patience,
       log: options.log,
     });
+    this.#holds = new OutputHolds((id) => this.#live.find(id));
   }
 
   /** Adds programs, or replaces those of the same names; what is left out stays, for containers that have it. */
@@ -181,6 +184,7 @@ export class Runtime {
       throw createError(complaint, spec.process.args[0] ?? '', program.flavour);
     }
     this.#live.setProcess(live, report.data);
+    this.#holds.apply(live);
     (live.joined = joinContainerIfIn(spec.linux.cgroupsPath, report.data)).catch(() => {}); // start() waits for it; its network and its state are set up meanwhile
     if (program.flavour !== 'other') guardMounts(spec, report.data);
     return report.data;
@@ -207,6 +211,11 @@ export class Runtime {
   /** Ends what the container waits for from programs that may hang: starts, execs, commands. Callers get an error. */
   interrupt(id: string, why: string): void {
     this.#operations.interrupt(id, why);
+  }
+
+  /** The container waits where it writes its output, or goes on; it need not run just now. */
+  holdOutput(id: string, isHeld: boolean): void {
+    this.#holds.want(id, isHeld);
   }
 
   /** Lets frozen processes go without asking the runtime. */
@@ -365,6 +374,8 @@ export class Runtime {
     if (found && this.#live.exits.read(id) === undefined) {
       const live = this.#live.track(note, program, new WatchedProcess(found.conmonPid));
       this.#live.setProcess(live, found.pid);
+      letGo(note.bundle, live.conmon);
+      this.#holds.apply(live);
       settleLeftExecs(join(note.bundle, 'exec'), live.execs, (error) =>
         this.#log.warn({ id, error: errorMessage(error) }, 'files of an exec stay behind'),
       );
@@ -403,6 +414,7 @@ export class Runtime {
   /** Lets go of everything; containers run on. */
   close(): void {
     this.#operations.endAll('before the engine ended');
+    this.#holds.close();
     this.#live.close();
     this.#leftovers.close();
     for (const program of this.#programs.values()) program.close();

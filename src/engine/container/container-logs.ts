@@ -38,8 +38,7 @@ export class ContainerLogs {
 
   /** What conmon is to write a run's output to; null: to nothing. */
   async begin(record: ContainerRecord): Promise<{ logPath: string | null; logMaxBytes?: number }> {
-    const { type, config } = record.spec.host.logConfig;
-    if (type === 'none') return { logPath: null };
+    if (record.spec.host.logConfig.type === 'none') return { logPath: null };
     const target = await this.#target(record);
     const directory = this.#spools(record.id);
     // At once: as turns of libuv's threads, which may all be busy, they would take most of the time of this step.
@@ -47,9 +46,7 @@ export class ContainerLogs {
     const logPath = join(directory, newSpoolName());
     writeFileSync(logPath, '', { mode: 0o600, flag: 'wx' });
     this.#keeper.begin(record.id, logPath, target);
-    const { maxBytes, maxFiles } = logLimits(type, config);
-    const logMaxBytes = Math.max(MIN_SPOOL_BYTES, 4 * maxBytes * maxFiles);
-    return Number.isFinite(maxBytes) ? { logPath, logMaxBytes } : { logPath };
+    return target.spoolBytes === undefined ? { logPath } : { logPath, logMaxBytes: target.spoolBytes };
   }
 
   /** Nothing more will be written. */
@@ -96,15 +93,17 @@ export class ContainerLogs {
     const { type, config } = record.spec.host.logConfig;
     const { jsonLog, localLog } = containerPaths(this.#config.dataRoot, record.id);
     const limits = logLimits(type, config);
+    const spoolBytes = Math.max(MIN_SPOOL_BYTES, 4 * limits.maxBytes * limits.maxFiles);
+    const place = { limits, ...(Number.isFinite(limits.maxBytes) && { spoolBytes }) };
     const attrs = await logAttributes(record, this.#config);
     if (type === 'journald' || type === 'syslog') {
       const forward = forwardTarget(record, attrs, this.#config);
       const ring = ringBytes(config);
       const format = { kind: cacheDisabled(config) ? 'nothing' : 'plain' } as const;
-      return { path: localLog, format, limits, forward, ...(ring !== undefined && { ringBytes: ring }) };
+      return { path: localLog, format, ...place, forward, ...(ring !== undefined && { ringBytes: ring }) };
     }
-    if (type !== 'json-file') return { path: localLog, format: { kind: 'plain' }, limits };
-    return { path: jsonLog, format: { kind: 'json', attrs: attrs.length === 0 ? '' : jsonObject(attrs) }, limits };
+    if (type !== 'json-file') return { path: localLog, format: { kind: 'plain' }, ...place };
+    return { path: jsonLog, format: { kind: 'json', attrs: attrs.length === 0 ? '' : jsonObject(attrs) }, ...place };
   }
 }
 

@@ -12,7 +12,10 @@ export interface ForwardedPiece {
 }
 
 export interface Forwarder {
-  /** Resolves when they are handed over, or are given up with a complaint: the container's output goes on. */
+  /**
+   * Resolves when they are handed over, however long the program takes; or are given up with a complaint, where it
+   * refuses or is not there.
+   */
   send(pieces: readonly ForwardedPiece[]): Promise<void>;
   /** Nothing more comes, and what is being sent goes on; where absent nothing is sent when `send` has resolved. */
   end?(): void;

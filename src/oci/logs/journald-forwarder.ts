@@ -14,9 +14,16 @@ export interface JournaldTarget {
 }
 
 const [ERROR, INFORMATION] = ['3', '6'];
-/** So long journald may be busy, or away while it is restarted. */
-const PATIENCE_MS = 5000;
-const PAUSE_MS = 10;
+/** So long journald may be away while it is restarted; after that messages are given up until it is back. */
+const AWAY_MS = 5000;
+/** It is there and takes nothing for so long: that is told, and it is waited for. */
+const STUCK_MS = 10_000;
+/** It is asked again after so long, and then twice that. */
+const [FIRST_PAUSE_MS, MAX_PAUSE_MS] = [10, 250];
+/** What is given up is told so often. */
+const TELL_MS = 1000;
+
+type Outcome = 'sent' | 'full' | 'away';
 
 export class JournaldForwarder implements Forwarder {
   readonly #target: JournaldTarget;
@@ -24,6 +31,10 @@ export class JournaldForwarder implements Forwarder {
   readonly #common: Buffer;
   #fd: number | undefined;
   #ordinal = 0;
+  #awaySince: number | undefined;
+  #isStuck = false;
+  #givenUp = 0;
+  #notBefore = 0;
   #closed = false;
 
   constructor(target: JournaldTarget, warn: (reason: string) => void) {
@@ -33,16 +44,42 @@ export class JournaldForwarder implements Forwarder {
   }
 
   async send(pieces: readonly ForwardedPiece[]): Promise<void> {
-    const until = performance.now() + PATIENCE_MS;
     for (const [index, piece] of pieces.entries()) {
-      const message = this.#message(piece);
-      while (!this.#sent(message)) {
-        if (performance.now() > until)
-          return this.#warn(`${pieces.length - index} messages are given up: ${this.#target.socketPath} takes none`);
-        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-        if (this.#closed) return;
-      }
+      if (await this.#sendOne(this.#message(piece))) continue;
+      return this.#giveUp(pieces.length - index);
     }
+  }
+
+  /** False: it is away, and not waited for any longer; or it is not wanted any more. */
+  async #sendOne(message: Buffer): Promise<boolean> {
+    const since = performance.now();
+    for (let pauseMs = FIRST_PAUSE_MS; !this.#closed; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
+      const came = this.#try(message);
+      const now = performance.now();
+      if (came === 'sent') this.#isStuck = false;
+      this.#awaySince = came === 'away' ? (this.#awaySince ?? now) : undefined;
+      if (came === 'sent') return true;
+      if (this.#awaySince !== undefined && now - this.#awaySince > AWAY_MS) return false;
+      if (came === 'full' && !this.#isStuck && now - since > STUCK_MS) {
+        this.#isStuck = true;
+        this.#warn(`journald (${this.#target.socketPath}) takes nothing, and is waited for`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+    return false;
+  }
+
+  #giveUp(count: number): void {
+    if (this.#closed) return;
+    this.#givenUp += count;
+    if (performance.now() < this.#notBefore) return; // told with the next ones, or at the end
+    this.#notBefore = performance.now() + TELL_MS;
+    this.#tellGivenUp();
+  }
+
+  #tellGivenUp(): void {
+    this.#warn(`${this.#givenUp} messages are given up: ${this.#target.socketPath} is not there`);
+    this.#givenUp = 0;
   }
 
   #message({ text, stderr, time, partial }: ForwardedPiece): Buffer {
@@ -65,21 +102,20 @@ export class JournaldForwarder implements Forwarder {
     return Buffer.concat(fields);
   }
 
-  /** False: not now. */
-  #sent(message: Buffer): boolean {
+  #try(message: Buffer): Outcome {
     try {
       this.#fd ??= connectDatagram(this.#target.socketPath);
-      return sendPacket(this.#fd, message);
+      return sendPacket(this.#fd, message) ? 'sent' : 'full';
     } catch (error) {
       this.#disconnect();
       // Longer than a datagram may be: only with very many attributes.
-      if (isKernelError(error, 'EMSGSIZE')) return true;
-      return false;
+      return isKernelError(error, 'EMSGSIZE') ? 'sent' : 'away';
     }
   }
 
   close(): void {
     this.#closed = true;
+    if (this.#givenUp > 0) this.#tellGivenUp();
     this.#disconnect();
   }
 

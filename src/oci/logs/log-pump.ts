@@ -9,7 +9,8 @@ import { LineAssembler, type PieceSink } from './line-assembler.ts';
 import { makeEncoder, type EncoderFormat } from './piece-encoders.ts';
 import { RingForwarder } from './ring-forwarder.ts';
 import { RotatedFile } from './rotated-file.ts';
-import { isUntouched, Spool } from './spool.ts';
+import { HOLD_BYTES, LogSender, markUnsent } from './log-sender.ts';
+import { isUntouched, Spool, type SpoolPlace } from './spool.ts';
 import { StoredLog } from './stored-log.ts';
 import { SyslogForwarder, type SyslogTarget } from './syslog-forwarder.ts';
 
@@ -22,9 +23,23 @@ export interface LogTarget {
   readonly forward?: JournaldTarget | SyslogTarget;
   /** What that one has not taken waits in so much memory, and what does not fit is dropped; absent: it is waited for. */
   readonly ringBytes?: number;
+  /** Size at which conmon begins its file anew, where it does. */
+  readonly spoolBytes?: number;
 }
 
-export type TurnResult = 'more' | 'idle' | 'done';
+export interface PumpNeeds {
+  /** What another program was not given, or the log has not. */
+  readonly warn: (reason: string) => void;
+  /** Another program takes too little: the container is held back, or not any more. */
+  readonly hold: (isHeld: boolean) => void;
+  /** There may be another turn: another program has been given everything. */
+  readonly wake: () => void;
+  /** See SenderNeeds. */
+  readonly holdBytes: number;
+}
+
+/** 'stored': everything is in the log, and another program has not got all of it. */
+export type TurnResult = 'more' | 'idle' | 'stored' | 'done';
 
 const NEWLINE = 0x0a;
 const READ_BYTES = 256 * 1024;
@@ -45,14 +60,12 @@ interface Work {
   readonly lines: LineAssembler;
   offset: number;
   kept: number;
+  /** conmon has begun another file: nothing more comes to this one. */
+  isReplaced: boolean;
 }
 
-function makeForwarder({ forward, ringBytes }: LogTarget, warn: (reason: string) => void): Forwarder | undefined {
-  if (!forward) return undefined;
-  const forwarder =
-    forward.kind === 'journald' ? new JournaldForwarder(forward, warn) : new SyslogForwarder(forward, warn);
-  return ringBytes === undefined ? forwarder : new RingForwarder(forwarder, ringBytes, warn);
-}
+const makeForwarder = (forward: NonNullable<LogTarget['forward']>, warn: (reason: string) => void): Forwarder =>
+  forward.kind === 'journald' ? new JournaldForwarder(forward, warn) : new SyslogForwarder(forward, warn);
 
 const both = (one: PieceSink, other: PieceSink): PieceSink => ({
   piece(...args) {
@@ -61,17 +74,28 @@ const both = (one: PieceSink, other: PieceSink): PieceSink => ({
   },
 });
 
+const NO_NEEDS: PumpNeeds = { warn: () => {}, hold: () => {}, wake: () => {}, holdBytes: HOLD_BYTES };
+
 export class LogPump {
   readonly #target: LogTarget;
-  readonly #forwarder: Forwarder | undefined;
+  readonly #needs: PumpNeeds;
+  /** Two ways to another program: what it has not taken waits in memory, and some of it is dropped; or on disk. */
+  readonly #ring: RingForwarder | undefined;
+  readonly #sender: LogSender | undefined;
   /** Oldest first: only the last one may still be written. */
   readonly #runs: Run[] = [];
   #work: Work | undefined;
+  #lostFiles = 0;
 
-  /** `warn`: what another program was not given. */
-  constructor(target: LogTarget, warn: (reason: string) => void = () => {}) {
+  constructor(target: LogTarget, needs: Partial<PumpNeeds> = {}) {
     this.#target = target;
-    this.#forwarder = makeForwarder(target, warn);
+    this.#needs = { ...NO_NEEDS, ...needs };
+    const { forward, ringBytes } = target;
+    if (!forward) return;
+    const { warn, hold, wake, holdBytes } = this.#needs;
+    const forwarder = makeForwarder(forward, warn);
+    if (ringBytes !== undefined) this.#ring = new RingForwarder(forwarder, ringBytes, warn);
+    else this.#sender = new LogSender(forwarder, { warn, hold, done: wake, holdBytes });
   }
 
   add(spoolPath: string): void {
@@ -83,12 +107,7 @@ export class LogPump {
     for (const run of this.#runs) run.ended = true;
   }
 
-  /** Another program is given the output, piece by piece as it is stored: how long that takes is up to that one. */
-  get forwards(): boolean {
-    return this.#forwarder !== undefined && this.#target.ringBytes === undefined;
-  }
-
-  /** The spool that is taken from, or would be next; undefined when everything is done. */
+  /** The spool that is taken from, or would be next; undefined when everything is stored. */
   get spoolPath(): string | undefined {
     return this.#runs[0]?.path;
   }
@@ -114,19 +133,35 @@ export class LogPump {
   }
 
   /** One piece of the work. 'idle': all that there is has been taken. @throws what the disk says: see `recover` */
-  turn(): TurnResult | Promise<TurnResult> {
+  turn(): TurnResult {
     const run = this.#runs[0];
-    if (run === undefined) return 'done';
+    if (run === undefined) return this.#allStored;
     const { ended } = run;
     if (this.#work === undefined && isUntouched(run.path)) return this.#withoutOutput(run, ended);
-    const work = (this.#work ??= this.#begin(run));
+    this.#work ??= this.#begin(run);
+    if (this.#work === undefined) return this.#next();
+    const work = this.#work;
     const buffer = (shared ??= Buffer.allocUnsafeSlow(READ_BYTES));
-    const size = work.spool.read(buffer, work.offset);
-    if (this.#forwarder) return this.#forward(work, this.#forwarder, buffer.subarray(0, size), ended);
-    const taken = this.#take(work, buffer.subarray(0, size));
-    work.log.flush();
-    if (work.offset - work.kept >= KEEP_BYTES) this.#keep(work);
+    const taken = this.#take(work, buffer.subarray(0, work.spool.read(buffer, work.offset)));
+    this.#flush(work);
+    const keepBytes = this.#target.forward ? 1 : KEEP_BYTES;
+    if (work.offset - work.kept >= keepBytes) this.#keep(work);
     return taken > 0 ? 'more' : this.#atEnd(work, ended);
+  }
+
+  get #allStored(): TurnResult {
+    return this.#sender?.isBusy ? 'stored' : 'done';
+  }
+
+  #next(): TurnResult {
+    this.#runs.shift();
+    return this.#runs.length === 0 ? this.#allStored : 'more';
+  }
+
+  #flush({ log, collector }: Work): void {
+    log.flush();
+    const pieces = collector?.take() ?? [];
+    if (pieces.length > 0) void this.#ring!.send(pieces);
   }
 
   /** Many containers never write anything: their log is there, as Docker has it, and no more is done for them. */
@@ -135,8 +170,7 @@ export class LogPump {
     run.hasLog = true;
     if (!ended) return 'idle';
     rmSync(run.path, { force: true });
-    this.#runs.shift();
-    return this.#runs.length === 0 ? 'done' : 'more';
+    return this.#next();
   }
 
   #openLog(): RotatedFile {
@@ -144,51 +178,56 @@ export class LogPump {
     return new RotatedFile(this.#target.path, this.#target.limits);
   }
 
-  /**
-   * Stored first: who reads the log does not wait for what is handed over. The place is kept last: a daemon that dies
-   * between stores the same once more in the same place, and hands it over again.
-   */
-  async #forward(work: Work, forwarder: Forwarder, bytes: Buffer, ended: boolean): Promise<TurnResult> {
-    const { collector, log } = work;
-    if (log.full && bytes.includes(NEWLINE)) log.rotate(() => this.#keep(work));
-    const taken = work.lines.push(bytes);
-    if (taken === 0 && ended) work.lines.rest();
-    const pieces = collector!.take();
-    log.flush();
-    work.offset += taken;
-    if (pieces.length > 0) await forwarder.send(pieces);
-    if (this.#work !== work) return 'more'; // it is not wanted any more
-    if (taken > 0) this.#keep(work);
-    return taken > 0 ? 'more' : this.#atEnd(work, ended);
-  }
-
   #atEnd(work: Work, ended: boolean): TurnResult {
-    if (work.spool.followed()) {
-      work.offset = 0;
-      this.#keep(work);
+    if (work.spool.follows) {
+      // Once more: conmon may have written to it after it was read, and before it was replaced.
+      if (work.isReplaced && work.spool.follow()) {
+        work.offset = 0;
+        this.#keep(work);
+      }
+      work.isReplaced = !work.isReplaced;
       return 'more';
     }
     if (!ended) return 'idle';
     this.#finish(work);
-    return this.#runs.length === 0 ? 'done' : 'more';
+    return this.#next();
   }
 
-  #begin(run: Run): Work {
-    const spool = new Spool(run.path);
+  /** Undefined: it was stored before, and is only to be sent. */
+  #begin(run: Run): Work | undefined {
+    const spool = new Spool(run.path, { cursor: 'stored', chained: this.#sender !== undefined });
     try {
       const found = spool.place();
+      if (this.#sender) markUnsent(run.path, found);
+      if (found?.finished) {
+        spool.close();
+        this.#sender?.stored(run.path, undefined);
+        return undefined;
+      }
       const place = found?.inode === spool.inode ? found : undefined;
+      if (found && !place) this.#tellLost(found);
       const log = new StoredLog(this.#openLog(), place?.log);
       const encoder = makeEncoder(this.#target.format, log);
-      const collector = this.#forwarder && new PieceCollector(() => randomBytes(32).toString('hex'));
+      const collector = this.#ring && new PieceCollector(() => randomBytes(32).toString('hex'));
       const lines = new LineAssembler(collector ? both(encoder, collector) : encoder, log, found?.lines);
-      const work = { spool, log, collector, lines, offset: place?.offset ?? 0, kept: place?.offset ?? 0 };
+      const offset = place?.offset ?? 0;
+      const work = { spool, log, collector, lines, offset, kept: offset, isReplaced: false };
       if (place === undefined) this.#keep(work);
+      else this.#sender?.stored(run.path, { inode: spool.inode, offset });
       return work;
     } catch (error) {
       spool.close();
       throw error;
     }
+  }
+
+  /** Nobody can say how many more files came and went, as none is there any more. */
+  #tellLost({ offset }: SpoolPlace): void {
+    const bytes = Math.max(0, (this.#target.spoolBytes ?? 0) - offset);
+    this.#lostFiles++;
+    this.#needs.warn(
+      `the output's file was begun anew before all of it was read (${this.#lostFiles}): at least ${bytes} bytes are in no log`,
+    );
   }
 
   /** As Docker rotates: when the line comes that finds the file full. */
@@ -202,18 +241,22 @@ export class LogPump {
     }
   }
 
-  #keep(work: Work): void {
+  /** The disk gets back what all have taken: where it is sent too, that is for the sender to say. */
+  #keep(work: Work, finished = false): void {
     const { spool, lines, log, offset } = work;
-    spool.keep({ inode: spool.inode, offset, lines: lines.state(), log: log.place });
+    const { inode } = spool;
+    const place = { inode, offset, lines: lines.state(), log: log.place, ...(finished && { finished }) };
+    spool.keep(place, this.#sender ? 0 : offset);
     work.kept = offset;
+    this.#sender?.stored(spool.path, finished ? undefined : { inode, offset });
   }
 
   #finish(work: Work): void {
     work.lines.rest();
-    work.log.flush();
+    this.#flush(work);
+    if (this.#sender) this.#keep(work, true);
     this.#close();
-    work.spool.remove();
-    this.#runs.shift();
+    if (!this.#sender) work.spool.remove();
   }
 
   /** After a failure: goes on from the place that was kept last. */
@@ -230,8 +273,9 @@ export class LogPump {
   /** `isDone`: everything was taken, and what another program has not been given yet still goes there. */
   close({ isDone = false } = {}): void {
     this.#close();
-    if (isDone && this.#forwarder?.end) this.#forwarder.end();
-    else this.#forwarder?.close();
+    if (isDone) this.#ring?.end();
+    else this.#ring?.close();
+    this.#sender?.close();
     this.#runs.length = 0;
   }
 }

@@ -1,6 +1,7 @@
 /** The pumps of all containers, a piece of each in turn, woken by changes of what they take from. */
 import { statSync, watch, type FSWatcher } from 'node:fs';
 import { errorMessage } from '../../base/errors.ts';
+import { HOLD_BYTES } from './log-sender.ts';
 import { LogPump, type LogTarget, type TurnResult } from './log-pump.ts';
 
 /** Changes of a spool that is written all the time are looked at so often. */
@@ -8,8 +9,6 @@ const PACE_MS = 10;
 /** Where the system has no more watches to give. */
 const POLL_MS = 250;
 const RETRY_MS = 1000;
-/** So long who wants to read waits for a program that is given the output beside. */
-const FORWARD_PATIENCE_MS = 2000;
 
 interface Waiter {
   readonly spoolPath: string;
@@ -28,14 +27,23 @@ interface Entry {
   failed: boolean;
 }
 
+export interface HoldOptions {
+  /** A container is to be held back, or not any more. */
+  readonly hold?: (id: string, isHeld: boolean) => void;
+  /** So much waits for another program before, in bytes. */
+  readonly holdBytes?: number;
+}
+
 export class LogPumps {
   readonly #warn: (id: string, reason: string) => void;
+  readonly #options: HoldOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #ready: Entry[] = [];
   #scheduled = false;
 
-  constructor(warn: (id: string, reason: string) => void) {
+  constructor(warn: (id: string, reason: string) => void, options: HoldOptions = {}) {
     this.#warn = warn;
+    this.#options = options;
   }
 
   /** A run's output comes to `spoolPath`, which is there already. Earlier runs of the container have ended. */
@@ -61,7 +69,6 @@ export class LogPumps {
     return new Promise((resolve) => {
       const waiter = { spoolPath, size, resolve };
       entry.waiters.push(waiter);
-      if (entry.pump.forwards) this.#answerInTime(entry, waiter);
       this.#wake(entry);
     });
   }
@@ -73,7 +80,13 @@ export class LogPumps {
   }
 
   #add(id: string, target: LogTarget): Entry {
-    const pump = new LogPump(target, (reason) => this.#warn(id, reason));
+    const { hold, holdBytes = HOLD_BYTES } = this.#options;
+    const pump = new LogPump(target, {
+      warn: (reason) => this.#warn(id, reason),
+      hold: (isHeld) => hold?.(id, isHeld),
+      wake: () => this.#wake(entry),
+      holdBytes,
+    });
     const entry: Entry = {
       id,
       pump,
@@ -119,31 +132,25 @@ export class LogPumps {
     // Who asks while the turn goes on is answered by the next one.
     const asked = [...entry.waiters];
     try {
-      const came = entry.pump.turn();
-      if (typeof came === 'string') return this.#came(entry, came, asked);
-      came.then(
-        (result) => this.#came(entry, result, asked),
-        (error: unknown) => this.#fail(entry, error),
-      );
+      this.#came(entry, entry.pump.turn(), asked);
     } catch (error) {
       this.#fail(entry, error);
     }
   }
 
   #came(entry: Entry, came: TurnResult, asked: readonly Waiter[]): void {
-    if (this.#entries.get(entry.id) !== entry) return; // it is not wanted any more
     entry.queued = false;
     entry.failed = false;
     // Watched before the last look: what is written after it is notified.
     const watched = entry.watcher !== undefined || entry.timer !== undefined;
     if (came === 'done') return this.#drop(entry, { isDone: true });
-    this.#answer(entry, came === 'idle' ? asked : []);
+    this.#answer(entry, came === 'more' ? [] : asked);
+    if (came === 'stored') return this.#unwatch(entry); // until the rest is sent, or another run begins
     if (came === 'more') this.#wake(entry);
     else if (!watched) this.#watch(entry);
   }
 
   #fail(entry: Entry, error: unknown): void {
-    if (this.#entries.get(entry.id) !== entry) return;
     entry.queued = false;
     if (!entry.failed) this.#warn(entry.id, `output cannot be stored, and is tried again: ${errorMessage(error)}`);
     entry.failed = true;
@@ -153,11 +160,6 @@ export class LogPumps {
     // A spool that is gone has nothing more to give.
     if ((error as NodeJS.ErrnoException).code === 'ENOENT' && entry.pump.dropMissing()) return this.#wake(entry);
     entry.timer = setTimeout(() => this.#wake(entry), RETRY_MS);
-  }
-
-  /** A server that takes a message now and then is no failure, and may have hours of them before it. */
-  #answerInTime(entry: Entry, waiter: Waiter): void {
-    setTimeout(() => this.#answer(entry, [waiter]), FORWARD_PATIENCE_MS).unref();
   }
 
   /** `done`: these in any case. */

@@ -12,14 +12,22 @@ import type { LogTarget } from './log-pump.ts';
 import { LogPumps } from './log-pumps.ts';
 
 /** What the rest of the engine has of the pumps; see LogPumps. */
-export type LogKeeper = Pick<LogPumps, 'begin' | 'end' | 'settled' | 'forget'>;
+export interface LogKeeper extends Pick<LogPumps, 'begin' | 'end' | 'settled' | 'forget'> {
+  /** Told when a container is to be held back, as a program that is given its output takes too little; and until when. */
+  onHold(listener: HoldListener): void;
+}
+
+export type HoldListener = (id: string, isHeld: boolean) => void;
 
 export type LogOrder =
   | { readonly do: 'begin'; readonly id: string; readonly spoolPath: string; readonly target: LogTarget }
   | { readonly do: 'end'; readonly id: string }
   | { readonly do: 'settled' | 'forget'; readonly id: string; readonly token: number };
 
-export type LogNewsItem = { readonly settled: number } | { readonly failed: string; readonly reason: string };
+export type LogNewsItem =
+  | { readonly settled: number }
+  | { readonly failed: string; readonly reason: string }
+  | { readonly held: string; readonly isHeld: boolean };
 
 const MAX_HEAP_MB = 64;
 const AGAIN_MS = 1000;
@@ -30,7 +38,21 @@ const PROGRAM = fileURLToPath(new URL('./logs.mjs', import.meta.url));
 export function makeLogKeeper(log: Log): LogKeeper {
   const warn = (id: string, reason: string): void =>
     log.warn({ container: id, error: reason }, 'the log of a container is not complete just now');
-  return existsSync(PROGRAM) ? new LogThread(log, warn) : new LogPumps(warn);
+  return existsSync(PROGRAM) ? new LogThread(log, warn) : new LogsInPlace(warn);
+}
+
+class LogsInPlace extends LogPumps implements LogKeeper {
+  readonly #listeners: HoldListener[];
+
+  constructor(warn: (id: string, reason: string) => void) {
+    const listeners: HoldListener[] = [];
+    super(warn, { hold: (id, isHeld) => listeners.forEach((listener) => listener(id, isHeld)) });
+    this.#listeners = listeners;
+  }
+
+  onHold(listener: HoldListener): void {
+    this.#listeners.push(listener);
+  }
 }
 
 class LogThread implements LogKeeper {
@@ -39,6 +61,9 @@ class LogThread implements LogKeeper {
   /** What a thread that is begun anew has to be told. */
   readonly #runs = new Map<string, (LogOrder & { readonly do: 'begin' | 'end' })[]>();
   readonly #waiting = new Map<number, () => void>();
+  readonly #listeners: HoldListener[] = [];
+  /** A thread that is begun anew says again whom it wants held. */
+  readonly #held = new Set<string>();
   #worker: Worker | undefined;
   #again: NodeJS.Timeout | undefined;
   #last = 0;
@@ -73,6 +98,16 @@ class LogThread implements LogKeeper {
     return this.#runs.delete(id) ? this.#ask('forget', id) : Promise.resolve();
   }
 
+  onHold(listener: HoldListener): void {
+    this.#listeners.push(listener);
+  }
+
+  #hold(id: string, isHeld: boolean): void {
+    if (isHeld) this.#held.add(id);
+    else this.#held.delete(id);
+    for (const listener of this.#listeners) listener(id, isHeld);
+  }
+
   #ask(what: 'settled' | 'forget', id: string): Promise<void> {
     const token = ++this.#last;
     return new Promise((resolve) => {
@@ -97,6 +132,7 @@ class LogThread implements LogKeeper {
     worker.on('error', (error) => this.#log.error({ error: errorMessage(error) }, 'the thread of the logs has failed'));
     worker.on('exit', () => {
       this.#worker = undefined;
+      for (const id of this.#held) this.#hold(id, false);
       this.#again = setTimeout(() => this.#start(), AGAIN_MS).unref();
       this.#answerAll();
     });
@@ -105,6 +141,7 @@ class LogThread implements LogKeeper {
 
   #hear(news: LogNewsItem): void {
     if ('failed' in news) return this.#warn(news.failed, news.reason);
+    if ('held' in news) return this.#hold(news.held, news.isHeld);
     this.#waiting.get(news.settled)?.();
     this.#waiting.delete(news.settled);
   }

@@ -5,7 +5,9 @@ import type { LogNewsItem, LogOrder } from './log-thread.ts';
 
 const port = parentPort!;
 const say = (news: LogNewsItem): void => port.postMessage(news);
-const pumps = new LogPumps((failed, reason) => say({ failed, reason }));
+const pumps = new LogPumps((failed, reason) => say({ failed, reason }), {
+  hold: (held, isHeld) => say({ held, isHeld }),
+});
 
 port.on('message', (order: LogOrder) => {
   if (order.do === 'begin') pumps.begin(order.id, order.spoolPath, order.target);

@@ -8,6 +8,8 @@ import type { ForwardedPiece, Forwarder } from './forwarder.ts';
 const BATCH = 64;
 /** What was dropped is said so often. */
 const TELL_MS = 10_000;
+/** After the container has ended, a server that takes nothing for so long gets nothing more. */
+const END_MS = 10_000;
 /** What a message that waits takes at least: an object, its time, its place in the list. */
 const PIECE_BYTES = 256;
 /** Of all containers together: the heap of their thread has a bound. */
@@ -24,8 +26,10 @@ export class RingForwarder implements Forwarder {
   #bytes = 0;
   #sending = false;
   #ended = false;
+  #isClosed = false;
   #dropped = 0;
   #tell: NodeJS.Timeout | undefined;
+  #end: NodeJS.Timeout | undefined;
 
   constructor(to: Forwarder, maxBytes: number, warn: (reason: string) => void) {
     this.#to = to;
@@ -55,9 +59,20 @@ export class RingForwarder implements Forwarder {
       for (const piece of pieces) this.#bytes -= sizeOf(piece);
       waitingInAll -= pieces.length;
       await this.#to.send(pieces);
+      if (this.#ended && !this.#isClosed) this.#waitForEnd();
     }
     this.#sending = false;
     if (this.#ended) this.close();
+  }
+
+  #waitForEnd(): void {
+    clearTimeout(this.#end);
+    this.#end = setTimeout(() => {
+      this.#warn(
+        `${this.#waiting.length} messages and those that were being sent are given up: their container has ended (mode=non-blocking)`,
+      );
+      this.close();
+    }, END_MS).unref();
   }
 
   #drop(): void {
@@ -78,11 +93,15 @@ export class RingForwarder implements Forwarder {
   end(): void {
     this.#ended = true;
     this.#tellDropped();
-    if (!this.#sending) this.close();
+    if (this.#sending) this.#waitForEnd();
+    else this.close();
   }
 
   close(): void {
     clearTimeout(this.#tell);
+    clearTimeout(this.#end);
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     waitingInAll -= this.#waiting.length;
     this.#waiting = [];
     this.#bytes = 0;
