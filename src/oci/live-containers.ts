@@ -11,6 +11,7 @@ import { ExitDirectory } from './exit-directory.ts';
 import { wasOomKilled } from './missed-exit.ts';
 import { watchOom } from './oom-watch.ts';
 import type { Operations } from './operation.ts';
+import { OutputHolds } from './output-holds.ts';
 import type { Patience } from './patience.ts';
 import type { RuntimeProgram } from './runtime-program.ts';
 import { SIGKILL } from './signals.ts';
@@ -55,6 +56,7 @@ export const UNKNOWN_EXIT_CODE = 255;
 
 export class LiveContainers {
   readonly exits: ExitDirectory;
+  readonly holds = new OutputHolds<Live>((id) => this.#live.get(id));
   readonly #operations: Operations;
   readonly #patience: Patience;
   readonly #log: Log;
@@ -134,6 +136,7 @@ export class LiveContainers {
     settled.catch((error: unknown) =>
       this.#log.error({ id: live.note.id, error: errorMessage(error) }, 'the end of a process'),
     );
+    this.holds.apply(live);
   }
 
   /** Watches it no more; its processes go on. Absent is fine. */
@@ -148,6 +151,7 @@ export class LiveContainers {
 
   close(): void {
     this.exits.close();
+    this.holds.close();
     for (const [id, live] of this.#live) {
       this.release(id);
       for (const connection of live.stdio) connection.close();

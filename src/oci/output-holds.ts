@@ -33,15 +33,14 @@ export class OutputHolds<T extends HeldContainer> {
     if (isHeld) this.#wanted.add(id);
     else this.#wanted.delete(id);
     const container = this.#find(id);
-    if (!container) return;
-    if (isHeld) this.apply(container);
-    else letGo(container.note.bundle, container.conmon);
+    if (container) this.apply(container);
   }
 
-  /** Of a container that has its first process: held, if that is wanted of it. */
+  /** Of a container that has its first process: held, if that is wanted of it; else it goes on where it was held. */
   apply(container: T): void {
     const { note, conmon, process } = container;
-    if (!this.#wanted.has(note.id) || !process?.running) return;
+    if (!this.#wanted.has(note.id)) return letGo(note.bundle, conmon);
+    if (!process?.running) return;
     writeFileSync(markOf(note.bundle), '', { mode: 0o600 });
     conmon.signal(SIGSTOP);
     if (this.#watched.has(container)) return;

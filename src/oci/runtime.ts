@@ -42,7 +42,6 @@ import { findProcesses, monitorsAtStart } from './find-processes.ts';
 import { ended, LiveContainers, UNKNOWN_EXIT_CODE, type Live, type RunListener } from './live-containers.ts';
 import { Leftovers, type Leftover } from './leftovers.ts';
 import { keepUntilEnded, settleLeftExecs } from './left-execs.ts';
-import { letGo, OutputHolds } from './output-holds.ts';
 import type { OciResources } from './oci-spec.ts';
 import { checkMountTargets, guardMounts } from './mount-guard.ts';
 import { endConmon, killMonitor, missedExit, wasOomKilled } from './missed-exit.ts';
@@ -86,7 +85,6 @@ export class Runtime {
   readonly #operations: Operations;
   readonly #leftovers: Leftovers;
   readonly #monitors = monitorsAtStart();
-  readonly #holds: OutputHolds<Live>;
 
   constructor(options: RuntimeOptions) {
     this.#options = options;
@@ -103,7 +101,6 @@ export class Runtime {
       patience: this.#patience,
       log: options.log,
     });
-    this.#holds = new OutputHolds((id) => this.#live.find(id));
   }
 
   /** Adds programs, or replaces those of the same names; what is left out stays, for containers that have it. */
@@ -184,7 +181,6 @@ export class Runtime {
       throw createError(complaint, spec.process.args[0] ?? '', program.flavour);
     }
     this.#live.setProcess(live, report.data);
-    this.#holds.apply(live);
     (live.joined = joinContainerIfIn(spec.linux.cgroupsPath, report.data)).catch(() => {}); // start() waits for it; its network and its state are set up meanwhile
     if (program.flavour !== 'other') guardMounts(spec, report.data);
     return report.data;
@@ -215,7 +211,7 @@ export class Runtime {
 
   /** The container waits where it writes its output, or goes on; it need not run just now. */
   holdOutput(id: string, isHeld: boolean): void {
-    this.#holds.want(id, isHeld);
+    this.#live.holds.want(id, isHeld);
   }
 
   /** Lets frozen processes go without asking the runtime. */
@@ -355,12 +351,7 @@ export class Runtime {
         monitors: this.#monitors,
         log: this.#log,
       });
-    const gone: Recovered = {
-      running: false,
-      exitCode: UNKNOWN_EXIT_CODE,
-      oomKilled: false,
-      at: new Date().toISOString(),
-    };
+    const gone = ended({ code: UNKNOWN_EXIT_CODE, oomKilled: false, at: new Date().toISOString() });
     if (note === undefined) return gone;
     const program = this.#program(note.runtime);
     const found = findProcesses(note, this.#monitors);
@@ -374,8 +365,6 @@ export class Runtime {
     if (found && this.#live.exits.read(id) === undefined) {
       const live = this.#live.track(note, program, new WatchedProcess(found.conmonPid));
       this.#live.setProcess(live, found.pid);
-      letGo(note.bundle, live.conmon);
-      this.#holds.apply(live);
       settleLeftExecs(join(note.bundle, 'exec'), live.execs, (error) =>
         this.#log.warn({ id, error: errorMessage(error) }, 'files of an exec stay behind'),
       );
@@ -414,7 +403,6 @@ export class Runtime {
   /** Lets go of everything; containers run on. */
   close(): void {
     this.#operations.endAll('before the engine ended');
-    this.#holds.close();
     this.#live.close();
     this.#leftovers.close();
     for (const program of this.#programs.values()) program.close();
