@@ -7,10 +7,13 @@ import { readDaemonOptions } from './options/read.ts';
 import { enterPrivateMounts } from './private-mounts.ts';
 import { keepActivatedSockets } from './socket-activation.ts';
 
-/** `serve` runs in the daemon's own mount namespace, and not before. Answers with the exit code. */
+/**
+ * `serve` runs in the daemon's own mount namespace, and not before; it is given the path of the host's. Answers with the
+ * exit code.
+ */
 export async function runCommand(
   argv: readonly string[],
-  serve: (config: DaemonConfig) => Promise<void>,
+  serve: (config: DaemonConfig, hostMounts: string) => Promise<void>,
 ): Promise<number> {
   const options = readDaemonOptions(argv);
   if (options.switches['help'] === true) {
@@ -30,8 +33,7 @@ export async function runCommand(
     );
   }
   keepActivatedSockets(process.env);
-  enterPrivateMounts(config.execRoot);
-  await serve(config);
+  await serve(config, enterPrivateMounts(config.execRoot));
   return 0;
 }
 

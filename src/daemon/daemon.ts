@@ -59,8 +59,11 @@ import { chooseRuntime, runtimeTable } from './runtime-choice.ts';
 import { takeServiceManager } from './service-manager.ts';
 import { nameUnwritable, type Directories } from './unwritable.ts';
 
-/** `argv`: the command line that the configuration was read from, for a reload. */
-export async function runDaemon(config: DaemonConfig, argv: readonly string[]): Promise<void> {
+/**
+ * `argv`: the command line that the configuration was read from, for a reload. `hostMounts`: the path of the host's mount
+ * namespace.
+ */
+export async function runDaemon(config: DaemonConfig, argv: readonly string[], hostMounts: string): Promise<void> {
   const live = new LiveConfig(config);
   const log = limitLog(createLog(live.logging()));
   const activated = activatedCount(process.env);
@@ -81,7 +84,7 @@ export async function runDaemon(config: DaemonConfig, argv: readonly string[]): 
   const ended = nextSignal();
   // A second signal means now.
   void ended.then(nextSignal).then(() => endProcess(1));
-  const starting = start(live, activated, log, undo, ended);
+  const starting = start(live, hostMounts, activated, log, undo, ended);
   endWithin(starting, ended, config.shutdownTimeoutS);
   const hangups = new Hangups();
   let started: Started;
@@ -120,6 +123,7 @@ interface Started {
 
 async function start(
   live: LiveConfig,
+  hostMounts: string,
   activated: number,
   log: Log,
   undo: UndoStack,
@@ -239,7 +243,7 @@ async function start(
     seccomp: seccompProfile,
   };
   const silent = new SilentMounts(patience.mountMs);
-  const sources = new MountSources(silent);
+  const sources = new MountSources(silent, hostMounts);
   const devices = new DeviceDrivers({
     cdi: config.cdiSpecDirs && new CdiRegistry(config.cdiSpecDirs, log.child({ room: 'oci' })),
     sources,

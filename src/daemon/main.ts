@@ -8,7 +8,7 @@ async function main(): Promise<number> {
   const [command, ...argv] = process.argv.slice(2);
   if (command === 'doctor') return runDoctor(argv);
   if (command !== 'daemon') throw new Error(`unknown command "${command ?? ''}": expected daemon or doctor`);
-  return runCommand(argv, (config) => runDaemon(config, argv));
+  return runCommand(argv, (config, hostMounts) => runDaemon(config, argv, hostMounts));
 }
 
 exitWith(main());

@@ -1,7 +1,8 @@
 /**
  * The daemon lives in a mount namespace of its own (a slave of the host's): root filesystems and network namespace
  * files are seen by no other process, and when the engine's last process has ended, nothing stays mounted anywhere. A
- * daemon that is started again joins the namespace that its containers' monitors still hold.
+ * daemon that is started again joins the namespace that its containers' monitors still hold. It keeps a descriptor of
+ * the namespace that it came from: binds that share mounts with the host are of that one (oci/subpath-mounts.ts).
  *
  * On hosts with "hybrid" cgroups that have a controller on the v2 side, crun refuses to work ("cgroups in hybrid mode
  * not supported"); in the daemon's namespace that v2 mount is left out.
@@ -21,17 +22,24 @@ import { dirname, join, relative } from 'node:path';
 import { errorCode, errorMessage, systemError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { cgroupMode, cgroupMounts, forgetCgroupMounts, hasControllersOnUnified } from '../kernel/cgroup.ts';
+import { openFd, setInherited } from '../kernel/descriptors.ts';
 import { bindMount, mount, MS_MOVE, unmount } from '../kernel/mount.ts';
 import { protectNullDevice } from '../kernel/null-device.ts';
 import { execve, hasOurNamespace, hasOurRoot, processName, unlessEnded } from '../kernel/process.ts';
 import { ENTERED } from './entered.ts';
 
-/** Replaces this process by the same program in the private namespace; returns when it is there already. */
-export function enterPrivateMounts(execRoot: string): void {
-  if (process.env[ENTERED] !== undefined) {
+/**
+ * Replaces this process by the same program in the private namespace. When it is there already, answers with the path of
+ * the namespace that it came from, the host's.
+ */
+export function enterPrivateMounts(execRoot: string): string {
+  const before = process.env[ENTERED];
+  if (before !== undefined) {
     delete process.env[ENTERED];
-    return;
+    return hostNamespace(before);
   }
+  const host = openFd('/proc/self/ns/mnt');
+  setInherited(host, true);
   const holder = findHolder(execRoot);
   const again = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
   const argv = holder
@@ -39,7 +47,16 @@ export function enterPrivateMounts(execRoot: string): void {
     : ['unshare', '--mount', '--propagation', 'slave', '--', ...again];
   const program = ['/usr/bin', '/bin', '/usr/sbin', '/sbin'].map((dir) => join(dir, argv[0]!)).find(isExecutable);
   if (program === undefined) throw new Error(`${argv[0]} was not found: install util-linux`);
-  execve(program, argv, { ...process.env, [ENTERED]: holder ? 'joined' : 'made' });
+  execve(program, argv, { ...process.env, [ENTERED]: String(host) });
+}
+
+/** From the number of the descriptor, which no program is to inherit from here on. */
+function hostNamespace(descriptor: string): string {
+  const path = `/proc/self/fd/${descriptor}`;
+  if (!/^\d+$/.test(descriptor) || !NAMESPACE.test(unlessEnded(() => readlinkSync(path)) ?? ''))
+    throw new Error(`the daemon sets ${ENTERED} in its environment itself: start it without that variable`);
+  setInherited(Number(descriptor), false);
+  return path;
 }
 
 function isExecutable(path: string): boolean {

@@ -23,7 +23,7 @@ import type { DeviceDrivers } from '../oci/device-drivers.ts';
 import type { MountSources } from '../oci/mount-sources.ts';
 import type { Runtime } from '../oci/runtime.ts';
 import { mountSharedMemory, unmountSharedMemory } from '../oci/shared-memory.ts';
-import { makePlace, mountAlone, mountSubpath, unmountSubpaths } from '../oci/subpath-mounts.ts';
+import { makePlace, mountAlone, mountSubpath, unmountSubpaths, unmountSubpathsLeft } from '../oci/subpath-mounts.ts';
 import type { Store } from '../store/store.ts';
 import { AskedStops } from './container/asked-stops.ts';
 import { AttachHub } from './container/attach-hub.ts';
@@ -125,7 +125,15 @@ export function createEngine(deps: EngineDeps) {
     volumes,
     sources,
     rootfs,
-    mounts: { mountSharedMemory, unmountSharedMemory, makePlace, mountAlone, mountSubpath, unmountSubpaths },
+    mounts: {
+      mountSharedMemory,
+      unmountSharedMemory,
+      makePlace,
+      mountAlone,
+      mountSubpath,
+      unmountSubpaths,
+      unmountSubpathsLeft,
+    },
   });
   const probes = healthProbes({
     containers: table,

@@ -81,4 +81,6 @@ export interface RunMounts {
   mountAlone(directory: string, source: string, passing: boolean): { place: string; isFile: boolean };
   /** All of them; none is fine. */
   unmountSubpaths(directory: string): void;
+  /** Those in every directory in that one; what could not be taken away. */
+  unmountSubpathsLeft(parent: string): ReadonlyMap<string, unknown>;
 }

@@ -21,6 +21,7 @@ import type { HealthMonitor } from './container/health-monitor.ts';
 import type { Held } from './container/held.ts';
 import { knownContainer, rememberNames } from './container/known-names.ts';
 import { settlePart, type SettleNeeds } from './container/settle-part.ts';
+import type { RunFiles } from './container/run-files.ts';
 import { networkOwnerId, releaseNetwork, type ReleaseNeeds } from './container/shared-network.ts';
 import type { EngineConfig } from './engine-config.ts';
 import type { NetworkRecovery, RootfsRecovery, RuntimeRecovery } from './ports.ts';
@@ -35,6 +36,7 @@ export type RestoreNeeds = ReleaseNeeds &
     readonly setAside: ReadonlyMap<string, AsideRecord>;
     readonly network: NetworkRecovery;
     readonly rootfs: RootfsRecovery;
+    readonly files: Pick<RunFiles, 'unmountLeft'>;
     readonly runtime: RuntimeRecovery;
     readonly volumes: Pick<VolumeService, 'settle'>;
     readonly logs: Pick<ContainerLogs, 'recover'>;
@@ -259,6 +261,8 @@ async function removeOrphans(needs: RestoreNeeds): Promise<void> {
 
 /** Mounts of starts that were cut off, and of copies into stopped containers. */
 async function unmountLeftovers(needs: RestoreNeeds): Promise<void> {
+  for (const [directory, error] of needs.files.unmountLeft())
+    needs.log.warn({ directory, error: errorMessage(error) }, 'what a start had mounted could not be unmounted');
   for (const { id } of needs.containers.all().filter((record) => !isUp(record))) {
     await needs.containers.lockedEvenIfGone(
       id,

@@ -137,12 +137,46 @@ export function mountDescriptor(
   const flags = AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (options.recursive ? AT_RECURSIVE : 0);
   const tree = check(syscallPathFlags(SYS_OPEN_TREE, descriptor, '', flags), `open what is to be mounted on ${target}`);
   try {
-    check(syscallMoveMount(SYS_MOVE_MOUNT, tree, '', AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH), `mount on ${target}`);
+    attachTree(tree, target);
   } finally {
     closeFd(tree);
   }
   if (!options.passing) setPropagation(target, options.recursive ? 'rprivate' : 'private');
 }
+
+/**
+ * A copy of the mount at a path, with what is mounted below it where `recursive`: a descriptor of a tree that is at no
+ * place yet, and ends with the descriptor unless `attachTree` gives it one, also in another mount namespace than this.
+ * What is shared there passes mounts between the two from now on, and an unmount of what is mounted in the tree, too:
+ * it must be made private before it is taken away.
+ */
+export function copyTree(path: string, options: { recursive: boolean }): number {
+  const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (options.recursive ? AT_RECURSIVE : 0);
+  return check(syscallPathFlags(SYS_OPEN_TREE, AT_FDCWD, path, flags), `copy the mounts of ${path}`);
+}
+
+/** Mounts such a tree on an existing file or directory. */
+export function attachTree(tree: number, target: string): void {
+  check(syscallMoveMount(SYS_MOVE_MOUNT, tree, '', AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH), `mount on ${target}`);
+}
+
+/** Makes such a tree, and all that is mounted in it, receive mounts and pass none. Linux 5.12. */
+export function makeTreeSlave(tree: number): void {
+  const attributes = Buffer.alloc(MOUNT_ATTR_BYTES);
+  attributes.writeUInt32LE(propagationFlags.slave, 16);
+  const result = syscallPathFlagsBuffer(
+    SYS_MOUNT_SETATTR,
+    tree,
+    '',
+    AT_EMPTY_PATH | AT_RECURSIVE,
+    attributes,
+    MOUNT_ATTR_BYTES,
+  );
+  check(result, 'make a copy of mounts receive only');
+}
+
+// struct mount_attr: attr_set, attr_clr, propagation, userns_fd.
+const MOUNT_ATTR_BYTES = 32;
 
 function makeReadonly(target: string, recursive: boolean): void {
   // struct mount_attr: attr_set, attr_clr, propagation, userns_fd. It changes this one attribute and keeps nosuid and

@@ -1,9 +1,9 @@
 /**
- * Whether mounts can pass between a bind and its source, which takes a source in a mount of that kind. As this process
- * sees it: the daemon's mount namespace takes what the host mounts where the host shares that, and gives nothing back.
+ * Whether mounts can pass between a bind and its source, which takes a source in a mount of that kind, where the host
+ * has it: the daemon's own mounts pass nothing.
  */
 import { CausewayError } from '../base/errors.ts';
-import { mountPoints, type MountPoint } from '../kernel/mount.ts';
+import type { MountPoint } from '../kernel/mount.ts';
 
 /** What each propagation needs of the mount that the source is in: one of these. */
 const NEEDED: Readonly<Record<string, readonly string[]>> = {
@@ -22,7 +22,7 @@ export function passesMounts(propagation: string): boolean {
 /** `source` as the user wrote it, `real` without links. @throws PropagationError in Docker's words */
 export function checkPropagation(
   { source, real, propagation }: { readonly source: string; readonly real: string; readonly propagation: string },
-  points: readonly Pick<MountPoint, 'target' | 'propagation'>[] = mountPoints(),
+  points: readonly Pick<MountPoint, 'target' | 'propagation'>[],
 ): void {
   const kind = propagation.replace(/^r/, '');
   const holds = (target: string): boolean => target === '/' || real === target || real.startsWith(`${target}/`);
@@ -35,11 +35,8 @@ export function checkPropagation(
     });
   const needed = NEEDED[kind] ?? [];
   if (needed.some((mark) => within.propagation.some((field) => field.startsWith(mark)))) return;
-  const isSlave = within.propagation.some((field) => field.startsWith('master:'));
   throw new PropagationError(
     'system',
-    `path ${source} is mounted on ${within.target || '/'} but it is not ${WORDS[kind]}${
-      isSlave ? ": the engine's own mounts receive what the host mounts, and pass nothing back to it: use rslave" : ''
-    }`,
+    `path ${source} is mounted on ${within.target || '/'} but it is not ${WORDS[kind]}`,
   );
 }

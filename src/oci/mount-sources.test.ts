@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { SilentMounts } from '../kernel/silent-mounts.ts';
 import { MountSources } from './mount-sources.ts';
 
-const sources = new MountSources(new SilentMounts(10_000));
+const sources = new MountSources(new SilentMounts(10_000), '/proc/self/ns/mnt');
 
 test('a directory is made with its parents, and what is there is left alone', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'causeway-'));

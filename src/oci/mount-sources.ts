@@ -4,20 +4,26 @@
  */
 import { invalid, systemError } from '../base/errors.ts';
 import { hostCodeOf, hostFailure } from '../base/host-errors.ts';
+import { KernelError } from '../kernel/errors.ts';
 import { mountPoints } from '../kernel/mount.ts';
+import { runInMountNamespace } from '../kernel/mount-namespace.ts';
 import { SilentMountError, type SilentMounts } from '../kernel/silent-mounts.ts';
 import { checkPropagation, passesMounts } from './mount-propagation.ts';
+import { mountPassing } from './subpath-mounts.ts';
 import { runQuickly, type QuickResult } from './quick-program.ts';
 
 export type SourceKind = 'directory' | 'file' | 'absent';
 
 export class MountSources {
   readonly #silent: SilentMounts;
+  readonly #host: string;
   /** By path: concurrent requests for the same one share the answer. */
   readonly #looks = new Map<string, Promise<SourceKind>>();
 
-  constructor(silent: SilentMounts) {
+  /** `host`: the path of the mount namespace that the daemon was started in. */
+  constructor(silent: SilentMounts, host: string) {
     this.#silent = silent;
+    this.#host = host;
   }
 
   /** What is there, through links. @throws systemError as 'stat PATH: permission denied'; SilentMountError */
@@ -95,15 +101,47 @@ export class MountSources {
   /** That mounts can pass as its propagation says. @throws systemError in Docker's words; SilentMountError */
   async checkPropagation(source: string, propagation: string): Promise<void> {
     if (!passesMounts(propagation)) return;
-    const { code, output } = await this.#run(source, '/usr/bin/realpath', ['--', source]);
+    // Where links lead, and what is mounted, is the host's to say: the daemon may not have what was mounted lately.
+    const { code, output } = await this.#run(source, '/usr/bin/realpath', ['--', source], this.#host);
     if (code !== 0) throw systemError(`lstat ${source}: ${reasonOf(output)}`, failureOf(reasonOf(output)));
-    checkPropagation({ source, real: output, propagation });
+    const points = runInMountNamespace(this.#host, () => mountPoints());
+    checkPropagation({ source, real: output, propagation }, points);
   }
 
-  #run(path: string, file: string, args: readonly string[]): Promise<QuickResult> {
+  /**
+   * The source as the host has it, at a place in the directory: mounts pass between the two as the propagation says.
+   * To be asked for after a look at it has been answered.
+   */
+  mountPassing(
+    directory: string,
+    source: string,
+    options: { recursive: boolean; propagation: string },
+  ): { place: string; isFile: boolean } {
+    const back = options.propagation.endsWith('shared');
+    return mountPassing(directory, { namespace: this.#host, source, recursive: options.recursive, back });
+  }
+
+  /**
+   * The same for a look at it: the place. Undefined: it has gone, or does not answer, and who looks at the source itself
+   * is told so.
+   */
+  async lendPassing(directory: string, source: string, options: { recursive: boolean }): Promise<string | undefined> {
+    try {
+      if (!(await this.isThere(source))) return undefined;
+      // What the host unmounts meanwhile is not held on to.
+      return this.mountPassing(directory, source, { ...options, propagation: 'rslave' }).place;
+    } catch (error) {
+      if (error instanceof SilentMountError || error instanceof KernelError) return undefined;
+      throw error;
+    }
+  }
+
+  /** `namespace`: the path of another mount namespace that the program is to be in. */
+  #run(path: string, file: string, args: readonly string[], namespace?: string): Promise<QuickResult> {
     return this.#silent.visit(path, () => {
       let pid = 0;
-      const done = runQuickly(file, args, (started) => (pid = started));
+      const begin = () => ({ done: runQuickly(file, args, (started) => (pid = started)) });
+      const { done } = namespace === undefined ? begin() : runInMountNamespace(namespace, begin);
       return { pid, done };
     });
   }

@@ -199,6 +199,7 @@ export class EngineOnFakes {
         },
         mountSubpaths: () => ({ mounts: [], fileSources: new Set<string>() }),
         unmountSubpaths: () => {},
+        unmountLeft: () => new Map<string, unknown>(),
         shareMemory: () => null,
         unmountSharedMemory: () => this.#callNow('files.unmountSharedMemory'),
       },

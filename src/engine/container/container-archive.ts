@@ -29,7 +29,7 @@ export type FilesNeeds = RootNeeds & {
   readonly containers: Pick<ContainerTable, 'find' | 'tryFind'>;
   readonly volumes: Pick<VolumeService, 'get'>;
   readonly archives: Pick<Archives, 'stat' | 'get' | 'put'>;
-  readonly files: Pick<RunFiles, 'lendImages'>;
+  readonly files: Pick<RunFiles, 'lendMounts'>;
   readonly copies: Pick<RunningCopies, 'add'>;
   readonly events: EventBus;
 };
@@ -51,12 +51,12 @@ function viewOf(
   record: ContainerRecord,
   root: string,
   ref: string,
-  images: readonly RootMount[],
+  lent: readonly RootMount[],
 ): ArchiveRoot {
   const mounts = record.mounts
     .filter((mount) => mount.type !== 'tmpfs' && mount.type !== 'image')
     .map((mount) => ({ ...subpathOf(mount, needs.volumes), destination: mount.destination, readonly: !mount.rw }));
-  return { root, mounts: [...networkFiles(needs, record), ...mounts, ...images], containerName: ref };
+  return { root, mounts: [...networkFiles(needs, record), ...mounts, ...lent], containerName: ref };
 }
 
 /**
@@ -84,20 +84,20 @@ function networkFiles(needs: FilesNeeds, record: ContainerRecord): RootMount[] {
 export function statContainerPath(needs: FilesNeeds, ref: string, path: string): Promise<PathStat> {
   const record = needs.containers.find(ref);
   return withRootfs(needs, record, (root) =>
-    withVolumes(needs, record, (images) => needs.archives.stat(viewOf(needs, record, root, ref, images), path)),
+    withVolumes(needs, record, (lent) => needs.archives.stat(viewOf(needs, record, root, ref, lent), path)),
   );
 }
 
 /**
- * Docker mounts a container's volumes anew for a look at its files, and says so. Images that it has mounted are lent to
- * `work`.
+ * Docker mounts a container's volumes anew for a look at its files, and says so. What the engine mounts itself is lent
+ * to `work`.
  */
 async function withVolumes<T>(
   needs: FilesNeeds,
   record: ContainerRecord,
-  work: (images: readonly RootMount[]) => Promise<T>,
+  work: (lent: readonly RootMount[]) => Promise<T>,
 ): Promise<T> {
-  const lent = needs.files.lendImages(record);
+  const lent = await needs.files.lendMounts(record);
   publishVolumeEvents(needs.events, 'mount', record);
   try {
     return await work(lent.mounts);
@@ -113,19 +113,19 @@ export function getContainerArchive(
   path: string,
 ): Promise<{ stat: PathStat; tar: Readable }> {
   const record = needs.containers.find(ref);
-  let images: readonly RootMount[] = [];
+  let mounted: readonly RootMount[] = [];
   return streamFrom(
     needs,
     record,
     async (root) => {
-      const result = await needs.archives.get(viewOf(needs, record, root, ref, images), path);
+      const result = await needs.archives.get(viewOf(needs, record, root, ref, mounted), path);
       publishContainerEvent(needs.events, record, 'archive-path');
       return result;
     },
     (result) => result.tar,
     (work) =>
       withVolumes(needs, record, (lent) => {
-        images = lent;
+        mounted = lent;
         return work();
       }),
   );
@@ -140,7 +140,7 @@ export async function putContainerArchive(
 ): Promise<void> {
   const record = needs.containers.find(ref);
   await withRootfs(needs, record, (root) =>
-    withVolumes(needs, record, async (images) => {
+    withVolumes(needs, record, async (lent) => {
       needs.copies.add(record.id, tar);
       // Of a container whose user nobody chose, the owners in the archive stay.
       const { user: wanted } = record.spec.process;
@@ -149,7 +149,7 @@ export async function putContainerArchive(
           ? await resolveUser(root, { user: wanted, groupAdd: [], container: record.name })
           : null;
       const owner = user && { uid: user.uid, gid: user.gid };
-      await needs.archives.put(viewOf(needs, record, root, ref, images), path, tar, {
+      await needs.archives.put(viewOf(needs, record, root, ref, lent), path, tar, {
         noOverwriteDirNonDir: options.noOverwriteDirNonDir,
         owner,
         readonlyRootfs: record.spec.host.readonlyRootfs,

@@ -23,7 +23,10 @@ export interface RunFileNeeds {
   readonly config: Pick<EngineConfig, 'dataRoot' | 'execRoot'>;
   readonly containers: Pick<ContainerTable, 'find'>;
   readonly volumes: Pick<VolumeService, 'get'>;
-  readonly sources: Pick<MountSources, 'checkPropagation' | 'lookThrough' | 'filesAmong'>;
+  readonly sources: Pick<
+    MountSources,
+    'checkPropagation' | 'mountPassing' | 'lendPassing' | 'lookThrough' | 'filesAmong'
+  >;
   readonly mounts: RunMounts;
   readonly rootfs: Pick<ContainerRootfs, 'mountImage' | 'hasImage'>;
 }
@@ -34,7 +37,7 @@ export interface PreparedMounts {
   readonly fileSources: ReadonlySet<string>;
 }
 
-export interface LentImages {
+export interface LentMounts {
   readonly mounts: readonly RootMount[];
   giveBack(): void;
 }
@@ -71,8 +74,8 @@ export class RunFiles {
   }
 
   /**
-   * Images, of a volume of which only a path is wanted that path as it is now, and of a bind without what is mounted
-   * below it the top alone: at places of the engine's until the container has them.
+   * Images, of a volume of which only a path is wanted that path as it is now, of a bind without what is mounted below
+   * it the top alone, and what passes mounts as the host has it: at places of the engine's until the container has them.
    */
   mountSubpaths(record: ContainerRecord, prepared: PreparedMounts, undo: UndoStack): PreparedMounts {
     const directory = subpathsOf(this.#needs.config, record.id);
@@ -82,14 +85,27 @@ export class RunFiles {
     const mounts = prepared.mounts.map((mount) => {
       const { source, subpath } = this.#sourceOf(mount, directory);
       const alone = mount.below === 'left out';
-      if (subpath === '' && !alone) return source === mount.source ? mount : { ...mount, source };
-      const { place, isFile } = alone
-        ? this.#needs.mounts.mountAlone(directory, source, passesMounts(mount.propagation))
-        : this.#needs.mounts.mountSubpath(directory, source, subpath);
+      const isOfHost = this.#isOfHost(mount);
+      if (subpath === '' && !alone && !isOfHost) return source === mount.source ? mount : { ...mount, source };
+      const { place, isFile } = isOfHost
+        ? this.#needs.sources.mountPassing(directory, source, { recursive: !alone, propagation: mount.propagation })
+        : alone
+          ? this.#needs.mounts.mountAlone(directory, source, passesMounts(mount.propagation))
+          : this.#needs.mounts.mountSubpath(directory, source, subpath);
       if (isFile) fileSources.add(place);
       return { ...mount, source: place };
     });
     return { mounts, fileSources };
+  }
+
+  /**
+   * A bind that passes mounts is of the host's namespace, which alone can share them with a container. What a directory
+   * of the engine's is in is of the engine's own, where root filesystems are mounted, and receives what the host mounts
+   * all the same.
+   */
+  #isOfHost({ type, source, propagation }: MountPoint): boolean {
+    if (type !== 'bind' || !passesMounts(propagation)) return false;
+    return propagation.endsWith('shared') || !touchesDataRoot(this.#needs.config.dataRoot, source);
   }
 
   /** An image is mounted, read-only, at a place that goes with the subpaths. @throws notFound where it is gone */
@@ -100,21 +116,38 @@ export class RunFiles {
     return { source, subpath: mount.subpath ?? '' };
   }
 
-  /** The images that a container mounts, for a look at its files until they are given back; those that are there. */
-  lendImages(record: ContainerRecord): LentImages {
+  /**
+   * What the engine itself mounts for a container, for a look at its files until it is given back: images, and what
+   * passes mounts, as the host has it; where it is there.
+   */
+  async lendMounts(record: ContainerRecord): Promise<LentMounts> {
     const directory = subpathsOf(this.#needs.config, `${record.id}-${randomBytes(6).toString('hex')}`);
     const giveBack = () => this.#needs.mounts.unmountSubpaths(directory);
     const mounts: RootMount[] = [];
+    let isTried = false; // what fails may have left something, too
     try {
       for (const mount of record.mounts) {
-        if (mount.imageId === undefined || !this.#needs.rootfs.hasImage(mount.imageId)) continue;
-        mounts.push({ ...this.#sourceOf(mount, directory), destination: mount.destination, readonly: true });
+        const { destination } = mount;
+        const isImage = mount.imageId !== undefined && this.#needs.rootfs.hasImage(mount.imageId);
+        const isOfHost = this.#isOfHost(mount);
+        isTried ||= isImage || isOfHost;
+        if (isImage) mounts.push({ ...this.#sourceOf(mount, directory), destination, readonly: true });
+        if (isOfHost) {
+          const recursive = mount.below !== 'left out';
+          const source = await this.#needs.sources.lendPassing(directory, mount.source, { recursive });
+          if (source !== undefined) mounts.push({ source, destination, readonly: !mount.rw });
+        }
       }
     } catch (error) {
       giveBack();
       throw error;
     }
-    return { mounts, giveBack: mounts.length > 0 ? giveBack : () => {} };
+    return { mounts, giveBack: isTried ? giveBack : () => {} };
+  }
+
+  /** Those that a daemon which died has left, of whatever container. @returns what could not be taken away */
+  unmountLeft(): ReadonlyMap<string, unknown> {
+    return this.#needs.mounts.unmountSubpathsLeft(subpathsOf(this.#needs.config, ''));
   }
 
   unmountSubpaths(id: string): void {
