@@ -5,8 +5,8 @@
 //   node scripts/build.mjs cli dns    only these
 //   node scripts/build.mjs --hooks    a second daemon, dist/hooked/, that tests can kill and let fail at every door (test/harness/doors)
 //
-// The command line is CJS, which starts some milliseconds sooner than ESM, and there compiled; the long-lived processes
-// are ESM.
+// The command line and the engine are CJS, as only a script can be there compiled (scripts/code-file.mjs); the others are
+// ESM.
 // Packages with native code stay outside: they find their own binaries beside their package.json.
 import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
@@ -25,12 +25,12 @@ const programs = hooks
       { name: 'dns', entry: 'src/daemon/dns-main.ts', output: 'dist/hooked/dns.mjs' },
     ]
   : [
-      // Its text with what V8 compiled of it, and what Node starts, which is nothing without that.
+      // The text with what V8 compiled of it, and what Node starts, which is nothing without that.
       { name: 'cli', entry: 'src/cli/main.ts', output: 'dist/cli.code', finish: compile },
       { name: 'cli', entry: 'src/cli/start.ts', output: 'dist/cli.cjs', after: 'dist/cli.code' },
       // What Node starts, and the two programs that it loads one of, which are there first.
-      { name: 'daemon', entry: 'src/daemon/main.ts', output: 'dist/engine.mjs' },
-      { name: 'daemon', entry: 'src/daemon/enter-main.ts', output: 'dist/enter.mjs', after: 'dist/engine.mjs' },
+      { name: 'daemon', entry: 'src/daemon/main.ts', output: 'dist/engine.code', finish: compile },
+      { name: 'daemon', entry: 'src/daemon/enter-main.ts', output: 'dist/enter.mjs', after: 'dist/engine.code' },
       { name: 'daemon', entry: 'src/daemon/start.ts', output: 'dist/daemon.mjs', after: 'dist/enter.mjs' },
       { name: 'dns', entry: 'src/daemon/dns-main.ts', output: 'dist/dns.mjs' },
       // A child and a thread of the daemon. The hooked daemon has none: its doors are all in its own thread.
@@ -71,6 +71,9 @@ const ESM_BANNER = [
   "const __dirname = __toPath(new URL('.', import.meta.url));",
 ].join('\n');
 
+// And an ES module bundled as a script for where it is.
+const CJS_BANNER = "const __programUrl = require('node:url').pathToFileURL(__filename).href;";
+
 const builds = new Map();
 for (const program of programs)
   if (wanted.length === 0 || wanted.includes(program.name)) builds.set(program.output, build(program));
@@ -96,7 +99,8 @@ async function build({ name, entry, output, plugins = [], finish, after }) {
     if (wanted.length > 0) throw new Error(`${entry} does not exist`);
     return `${name}: left out, there is no ${entry}`;
   }
-  const format = name === 'cli' ? 'cjs' : 'esm';
+  const compiled = finish === compile;
+  const format = compiled || name === 'cli' ? 'cjs' : 'esm';
   // Written beside its place and moved there whole: a program that is started meanwhile never reads half a file.
   const fresh = join(root, `${output}.${process.pid}`);
   try {
@@ -109,16 +113,16 @@ async function build({ name, entry, output, plugins = [], finish, after }) {
       target: 'node20',
       format,
       external: NATIVE,
-      define,
+      define: compiled && name !== 'cli' ? { ...define, 'import.meta.url': '__programUrl' } : define,
       plugins,
       minify: name === 'cli', // half the text to read at every start
-      // The command line is no module of Node's: what it loads later, it requires.
-      supported: name === 'cli' ? { 'dynamic-import': false } : {},
-      banner: format === 'esm' ? { js: ESM_BANNER } : {},
+      // No module of Node's: what it loads later, it requires.
+      supported: compiled ? { 'dynamic-import': false } : {},
+      banner: { js: format === 'esm' ? ESM_BANNER : name === 'cli' ? '' : CJS_BANNER },
       legalComments: 'none',
       logLevel: 'silent',
     });
-    await finish?.(fresh, join(root, output));
+    await finish?.(name, fresh, join(root, output));
     await builds.get(after);
     renameSync(fresh, join(root, output));
   } catch (error) {
@@ -129,14 +133,12 @@ async function build({ name, entry, output, plugins = [], finish, after }) {
 }
 
 /** Puts beside the text at `path` what V8 compiles of it; `output` is where it will be. */
-async function compile(path, output) {
+async function compile(name, path, output) {
   // As bin/causeway starts it: what is compiled with other flags would not be used.
+  const flags = name === 'cli' ? [] : ['--max-semi-space-size=2', '--expose-gc'];
   const { NODE_OPTIONS: _, NODE_EXTRA_CA_CERTS: __, ...env } = process.env;
-  await promisify(execFile)(process.execPath, [join(root, 'scripts/code-file.mjs'), path, output], {
-    env,
-    timeout: 60_000,
-    killSignal: 'SIGKILL',
-  });
+  const args = [...flags, '--', join(root, 'scripts/code-file.mjs'), name, path, output];
+  await promisify(execFile)(process.execPath, args, { env, timeout: 60_000, killSignal: 'SIGKILL' });
 }
 
 /** [short commit, its date] of the checkout, or nothing outside of one. */

@@ -1,10 +1,12 @@
 #!/usr/bin/env node
-// Writes a program and its compiled form into one file, which src/cli/start.ts describes and runs.
+// Writes a program and its compiled form into one file, which src/base/compiled-program.ts describes and runs.
 //
-//   node scripts/code-file.mjs PATH PLACE     PATH: of a bundle for CommonJS, which is replaced; PLACE: where it will be run
+//   node scripts/code-file.mjs NAME PATH PLACE     NAME: cli or daemon; PATH: of a bundle for CommonJS, which is replaced;
+//                                                  PLACE: where it will be run
 //
-// V8 compiles a function when it is first called. So the program is called here, with command lines that many others
-// have their code in common with, and with an engine that has one container.
+// V8 compiles a function when it is first called. So the program is called here. The command line: with words that many
+// others have their code in common with, and with an engine that has one container. The daemon: as far as it gets without
+// doing anything, which is what all of its modules do when they are loaded.
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
@@ -12,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
 
-const [path, place] = process.argv.slice(2);
+const [name, path, place] = process.argv.slice(2);
 const program = `(function (exports, require, module, __filename, __dirname) {${readFileSync(path, 'latin1')}\n})`;
 const script = new Script(program, { filename: place });
 
@@ -44,21 +46,27 @@ process.env.HOME = process.env.DOCKER_CONFIG = process.env.CAUSEWAY_CONFIG = dir
 const socket = join(directory, 'engine.sock');
 await new Promise((listening) => engine.listen(socket, listening));
 
-const commandLines = [
-  ['--help'],
-  ['ps'],
-  ['ps', '-a'],
-  ['images'],
-  ['run', '--rm', 'busybox', 'true'],
-  ['exec', 'some', 'true'],
-];
+const host = ['-H', `unix://${socket}`];
+const commandLines = {
+  cli: [
+    [...host, '--help'],
+    [...host, 'ps'],
+    [...host, 'ps', '-a'],
+    [...host, 'images'],
+    [...host, 'run', '--rm', 'busybox', 'true'],
+    [...host, 'exec', 'some', 'true'],
+  ],
+  daemon: [['daemon', '--validate', '--config-file', '/dev/null']],
+};
 const exit = process.exit;
-for (const words of commandLines) {
-  process.argv = [process.execPath, place, '-H', `unix://${socket}`, ...words];
+for (const words of commandLines[name]) {
+  process.argv = [process.execPath, place, ...words];
   const module = { exports: {} };
   const ended = new Promise((resolve) => (process.exit = resolve));
-  script.runInThisContext()(module.exports, createRequire('/'), module, place, directory);
-  await ended;
+  // Where there is nothing to load but what Node has, or for the daemon beside it.
+  script.runInThisContext()(module.exports, createRequire(name === 'cli' ? '/' : place), module, place, directory);
+  if (name === 'cli') await ended;
+  else await new Promise((done) => setTimeout(done, 300));
 }
 process.exit = exit;
 

@@ -45,7 +45,7 @@ export const BUILT_INS: Readonly<Record<string, { readonly rooms: readonly strin
     because: 'the relay for UDP of published ports, and syslog; other sockets are made in kernel',
   },
   zlib: { rooms: ['image', 'oci'], because: 'layers and full logs are compressed, nothing else is' },
-  vm: { rooms: ['cli'], because: 'the command line is kept compiled; nothing else is worth it' },
+  vm: { rooms: ['base'], because: 'the command line and the engine are kept compiled; nothing else is worth it' },
   tty: { rooms: ['cli'], because: 'only the command line has a terminal' },
   readline: { rooms: ['cli'], because: 'only the command line has a terminal' },
   'readline/promises': { rooms: ['cli'], because: 'only the command line has a terminal' },

@@ -106,7 +106,7 @@ const SAMPLE_MS = 5;
 
 /** Milliseconds of the longest piece of work in one go that the daemon's first thread does meanwhile. */
 async function longestWork(engine: Engine, forMs: number): Promise<number> {
-  const daemon = engine.sandbox.processes().find((pid) => argumentsOf(pid).includes('engine.mjs'));
+  const daemon = engine.sandbox.processes().find((pid) => argumentsOf(pid).includes('/daemon.mjs'));
   if (daemon === undefined) throw new Error('there is no daemon');
   const busyMs = (): number =>
     Number(readFileSync(`/proc/${daemon}/task/${daemon}/schedstat`, 'utf8').split(' ')[0]) / 1e6;

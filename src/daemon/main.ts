@@ -1,4 +1,4 @@
-/** The whole program, dist/engine.mjs: `daemon` serves, `doctor` examines the host. */
+/** The whole program, dist/engine.code: `daemon` serves, `doctor` examines the host. */
 import { runCommand } from './command.ts';
 import { runDaemon } from './daemon.ts';
 import { runDoctor } from './doctor-report.ts';

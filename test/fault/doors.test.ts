@@ -10,7 +10,7 @@ import { PROJECT, TestEngine } from '../harness/test-engine.ts';
 import { Api, Cut } from './churn/api.ts';
 
 test('no program that users get has a trace of the doors', () => {
-  for (const name of ['daemon.mjs', 'enter.mjs', 'engine.mjs', 'dns.mjs', 'cli.cjs', 'cli.code'])
+  for (const name of ['daemon.mjs', 'enter.mjs', 'engine.code', 'dns.mjs', 'cli.cjs', 'cli.code'])
     assert.doesNotMatch(
       readFileSync(join(PROJECT, 'dist', name), 'utf8'),
       /CAUSEWAY_TEST|injected|test\/harness|fsCall|hookFs/,
