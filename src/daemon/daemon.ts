@@ -15,6 +15,7 @@ import { within } from '../base/within.ts';
 import { createApiServer } from '../api/server.ts';
 import { CdiRegistry } from '../oci/cdi/cdi-registry.ts';
 import { DeviceDrivers } from '../oci/device-drivers.ts';
+import { afterAdoption } from '../engine/after-adoption.ts';
 import { createEngine, type Engine } from '../engine/engine.ts';
 import { Archives } from '../image/archives.ts';
 import { ImageStore } from '../image/image-store.ts';
@@ -180,8 +181,6 @@ async function start(
     log: log.child({ room: 'oci' }),
   });
   undo.push('runtime', () => runtime.close());
-  const chosen = await chooseRuntime(runtimes, config.defaultRuntime, (name) => runtime.probe(name), log);
-  const defaultRuntime = (): string => live.current.defaultRuntime || chosen;
 
   const resolver = new ResolverProcess({
     program: process.env['CAUSEWAY_DNS_PROGRAM'] ?? join(dirname(fileURLToPath(import.meta.url)), 'dns.mjs'),
@@ -192,7 +191,12 @@ async function start(
   });
   // Without containers it is not needed; with them it serves until the next daemon comes.
   undo.push('resolver', async () => resolver.close({ quit: await resolver.servesNobody() }));
-  await resolver.start();
+  // Side by side: both wait for another process.
+  const [chosen] = await Promise.all([
+    chooseRuntime(runtimes, config.defaultRuntime, (name) => runtime.probe(name), log),
+    resolver.start(),
+  ]);
+  const defaultRuntime = (): string => live.current.defaultRuntime || chosen;
   const network = createNetworkService({
     config: {
       hostId: id,
@@ -290,19 +294,17 @@ async function start(
         defaultRuntime: defaultRuntime(),
         startedAt,
         versions: await runtimeVersions(),
-        networkWarnings: await network.hostWarnings(),
+        networkWarnings: engine.isRestored ? await network.hostWarnings() : [NOT_RESTORED],
         cdi: await devices.list(),
       }),
   });
   undo.push('network', () => network.shutdown());
   undo.push('engine', () => engine.quiesce());
   void ended.then(() => engine.quiesce());
-  await engine.restore({ endLeft: !config.liveRestore });
-  // What the resolver still knows from an earlier daemon, and this one does not, goes now.
-  await resolver.settle();
+  await engine.look();
 
   const metrics = new EngineMetrics();
-  const backend = metrics.timed(engine);
+  const backend = metrics.timed(afterAdoption(engine, engine.parts));
   if (config.metricsAddress !== '') {
     const host = hostBasics();
     const facts = {
@@ -339,6 +341,11 @@ async function start(
   );
   undo.push('API sockets', closeSockets);
   log.info({ hosts: config.hosts, version: build.version, runtime: chosen, cgroups: cgroupMode }, 'API listen');
+  // Clients are served meanwhile: what they want to change waits for its adoption.
+  await engine.restore({ endLeft: !config.liveRestore });
+  // What the resolver still knows from an earlier daemon, and this one does not, goes now.
+  await resolver.settle();
+  log.info({}, 'ready: what an earlier daemon left is taken up');
   return {
     engine,
     reloading: {
@@ -379,6 +386,9 @@ function networkStore(store: Store): NetworkStore {
       ]),
   };
 }
+
+const NOT_RESTORED =
+  'containers and networks of the daemon before are still being taken up: what keeps networks from working is not known yet';
 
 function nextSignal(): Promise<string> {
   return new Promise((resolve) => {

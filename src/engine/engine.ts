@@ -25,6 +25,7 @@ import type { Runtime } from '../oci/runtime.ts';
 import { mountSharedMemory, unmountSharedMemory } from '../oci/shared-memory.ts';
 import { makePlace, mountAlone, mountSubpath, unmountSubpaths, unmountSubpathsLeft } from '../oci/subpath-mounts.ts';
 import type { Store } from '../store/store.ts';
+import { Adoptions } from './adoptions.ts';
 import { AskedStops } from './container/asked-stops.ts';
 import { AttachHub } from './container/attach-hub.ts';
 import * as archive from './container/container-archive.ts';
@@ -57,7 +58,7 @@ import { ExecTable } from './exec/exec-table.ts';
 import * as images from './image/image-use-cases.ts';
 import { followQueries, networkNames, type NameInspector } from './network/name-inspection.ts';
 import * as networks from './network/network-use-cases.ts';
-import { restoreContainers } from './restore.ts';
+import { lookForLife, restoreContainers, type Looked } from './restore.ts';
 import { startAwaiting, startWithDaemon } from './start-with-daemon.ts';
 import { EventBus } from './system/event-bus.ts';
 import { eventPredicate } from './system/event-filter.ts';
@@ -160,6 +161,7 @@ export function createEngine(deps: EngineDeps) {
     files,
     archives,
     events,
+    adoptions: new Adoptions(table.all().map(({ id }) => id)),
     waits: new ExitWaits(),
     stops: new AskedStops(),
     logs: new ContainerLogs(config, deps.logs),
@@ -198,23 +200,24 @@ export function createEngine(deps: EngineDeps) {
   });
   deps.logs.onHold((id, isHeld) => deps.runtime.holdOutput(id, isHeld));
   // Before the network is restored nothing may be asked of it.
-  let markRestored!: () => void;
-  const restored = new Promise<void>((resolve) => (markRestored = resolve));
   deps.runtime.listen({
     exit: (id, exit) => {
       noteActivity(`exit of ${id}`);
-      restored
+      parts.adoptions
+        .whenAdopted(id)
         .then(() => parts.handleExit(id, exit))
         .catch((error: unknown) => log.error({ container: id, error: String(error) }, 'an exit could not be settled'));
     },
     oom: (id) =>
-      void restored
+      void parts.adoptions
+        .whenAdopted(id)
         .then(() => noteOom(parts, id))
         .catch((error: unknown) =>
           log.error({ container: id, error: String(error) }, 'that memory was missing could not be stored'),
         ),
   });
 
+  let looked: Looked | undefined;
   const volumeView = (record: ReturnType<VolumeService['find']>) => ({
     record,
     refCount: table.all().filter((one) => one.mounts.some((mount) => mount.name === record.name)).length,
@@ -222,16 +225,26 @@ export function createEngine(deps: EngineDeps) {
   });
 
   return {
+    /** Finds what lives of an earlier daemon's: from then on clients can be served, by `afterAdoption`. */
+    async look(): Promise<void> {
+      looked = await lookForLife(parts);
+    },
     /**
-     * Adopts what lives, then starts what restart policies ask for: clients find it running, and its names. With
-     * `endLeft` what lives is ended first, as a daemon ends it that is not killed.
+     * Adopts what lives, then starts what restart policies ask for: clients that want to work with it find it running,
+     * and its names. With `endLeft` what lives is ended first, as a daemon ends it that is not killed.
      */
     async restore({ endLeft = false } = {}): Promise<void> {
-      await parts.restarts.holdBackDuring(() => restoreContainers(parts));
-      markRestored();
+      await parts.restarts.holdBackDuring(() => restoreContainers(parts, looked, { keepClosed: endLeft }));
+      parts.adoptions.finish();
       if (endLeft) await parts.restarts.suspendDuring(() => stop.endAll(parts, {}, stop.isUp));
       await startWithDaemon(parts);
+      parts.adoptions.openAll();
     },
+    /** Whether all of an earlier daemon's is taken up. */
+    get isRestored(): boolean {
+      return parts.adoptions.isOver;
+    },
+    parts: { adoptions: parts.adoptions, containers: table as Pick<ContainerTable, 'tryFind'> },
     /** Stops acting; containers go on. */
     quiesce(): void {
       parts.restarts.end();

@@ -25,16 +25,7 @@ export type KnownContainers = Pick<NetworkService, 'remember' | 'forget' | 'chec
 /** What is done with the network when a daemon starts. */
 export type NetworkRecovery = Pick<
   NetworkService,
-  | 'restore'
-  | 'sandbox'
-  | 'request'
-  | 'rename'
-  | 'setHealth'
-  | 'setLinks'
-  | 'remember'
-  | 'leave'
-  | 'park'
-  | 'releaseParked'
+  'recall' | 'restore' | 'sandbox' | 'request' | 'rename' | 'remember' | 'setHealth'
 >;
 
 /** The networks themselves. */

@@ -9,7 +9,8 @@ import { formatTimeNs, type Clock } from '../base/clock.ts';
 import { errorMessage } from '../base/errors.ts';
 import type { Connection, ContainerRecord, Link } from '../model/container.ts';
 import type { AsideRecord } from '../store/aside.ts';
-import type { HandleExit, RuntimeExit } from './container/container-exit.ts';
+import type { Adoptions } from './adoptions.ts';
+import type { HandleExit } from './container/container-exit.ts';
 import type { ContainerLogs } from './container/container-logs.ts';
 import { bundleOf, cgroupsPathOf } from './container/container-paths.ts';
 import { withPortBindings } from './container/container-ports.ts';
@@ -20,6 +21,7 @@ import { followLostLinks, setLiveLinks, type FollowNeeds } from './container/fol
 import type { HealthMonitor } from './container/health-monitor.ts';
 import type { Held } from './container/held.ts';
 import { knownContainer, rememberNames } from './container/known-names.ts';
+import { isStartedWithDaemon } from './container/restart-policy.ts';
 import { settlePart, type SettleNeeds } from './container/settle-part.ts';
 import type { RunFiles } from './container/run-files.ts';
 import { networkOwnerId, releaseNetwork, type ReleaseNeeds } from './container/shared-network.ts';
@@ -44,56 +46,108 @@ export type RestoreNeeds = ReleaseNeeds &
     readonly clock: Clock;
     readonly handleExit: HandleExit;
     readonly remove: RemoveHeld;
+    readonly adoptions: Adoptions;
   };
+
+/** Containers that ran when this daemon came, by id: what has become of each, which may take a while to find out. */
+export type Looked = ReadonlyMap<string, Promise<Recovered>>;
+type Recovered = Awaited<ReturnType<RuntimeRecovery['recover']>>;
 
 const RECOVERY_ATTEMPTS = 4;
 const RECOVERY_PAUSE_MS = 250;
 
-export async function restoreContainers(needs: RestoreNeeds): Promise<void> {
-  const { containers, runtime } = needs;
-  const missed = new Map<string, RuntimeExit>();
-  const live = new Map<string, number>();
-  await Promise.all(
-    containers
-      .all()
-      .filter(isUp)
-      .map(async (record) => {
-        const found = await recovered(needs, record);
-        if (found.running) live.set(record.id, found.pid);
-        else missed.set(record.id, { code: found.exitCode, oomKilled: found.oomKilled, at: found.at });
-      }),
-  );
-  await Promise.all(containers.all().map((record) => recoverLog(needs, record, live.has(record.id))));
+/**
+ * Looks which of the containers that are said to run are alive, and takes their processes up: those can be shown from
+ * then on, with the networks that the store has for them.
+ */
+export async function lookForLife(needs: RestoreNeeds): Promise<Looked> {
+  const { adoptions, containers } = needs;
+  const looked = new Map<string, Promise<Recovered>>();
+  const alive: string[] = [];
+  for (const record of containers.all()) {
+    if (!isUp(record)) {
+      adoptions.see(record.id);
+      continue;
+    }
+    const found = recovered(needs, record);
+    looked.set(record.id, found);
+    void found.then(({ running }) => {
+      if (!running) return; // it is shown when its end is dealt with
+      alive.push(record.id);
+      adoptions.see(record.id);
+    });
+  }
+  // What lives is found at once; only for what has ended there may be something to wait for.
+  await new Promise(setImmediate);
+  needs.network.recall(new Set([...alive, ...ownersOf(needs, alive)]));
+  return looked;
+}
+
+/** `keepClosed`: what lives is not for clients yet. */
+export async function restoreContainers(
+  needs: RestoreNeeds,
+  given?: Looked,
+  { keepClosed = false } = {},
+): Promise<void> {
+  const { adoptions, containers, runtime } = needs;
+  const looked = given ?? (await lookForLife(needs));
+  const idle = containers.all().filter(({ id }) => !looked.has(id));
+  await Promise.all(idle.map((record) => recoverLog(needs, record, false)));
   const unread = await runningUnread(needs);
   await Promise.all(
     runtime
       .knownIds()
-      .filter((id) => !live.has(id) && !missed.has(id) && !needs.setAside.has(id))
+      .filter((id) => !looked.has(id) && !needs.setAside.has(id))
       .map((id) => dropHalfStarted(needs, id)),
   );
   // Sandboxes of containers whose exit was missed are still there: settling the exit takes them down.
   // So are those of containers that do not run, and whose network others live in.
-  const owners = [...live.keys()].flatMap((id) => {
-    const record = containers.get(id);
-    return (record && networkOwnerId(containers, record)) ?? [];
-  });
+  const ids = [...looked.keys()];
   await needs.network.restore(
-    new Set([...live.keys(), ...missed.keys(), ...owners, ...unread]),
+    new Set([...ids, ...ownersOf(needs, ids), ...unread]),
     containers.all().map(knownContainer),
   );
   // Before anything can be started again: later, it could be the mount of a restart that is under way.
-  await unmountLeftovers(needs);
-  for (const [id, pid] of live) await containers.lockedEvenIfGone(id, async (held) => held && adopt(needs, held, pid));
-  for (const [id, exit] of missed) await needs.handleExit(id, exit);
+  await unmountLeftovers(needs, idle);
+  await Promise.all(
+    [...looked].map(async ([id, found]) => {
+      await takeUp(needs, id, await found);
+      adoptions.adopt(id);
+      if (!keepClosed) openUnlessStarted(needs, id);
+    }),
+  );
   for (const { id } of containers.all()) {
     await containers.lockedEvenIfGone(id, async (held) => {
       if (held && !isUp(held.record) && held.record.state.status !== 'restarting' && needs.network.sandbox(id))
         await releaseNetwork(needs, held.record);
     });
   }
-  await finishRemovals(needs);
+  await finishRemovals(needs, [...idle.map(({ id }) => id), ...ids]);
+  for (const { id } of idle) openUnlessStarted(needs, id);
   await followLostLinks(needs);
   await removeOrphans(needs);
+}
+
+function ownersOf({ containers }: RestoreNeeds, ids: readonly string[]): string[] {
+  return ids.flatMap((id) => {
+    const record = containers.get(id);
+    return (record && networkOwnerId(containers, record)) ?? [];
+  });
+}
+
+/** Clients have it, but for one that is about to be started: they find it running. */
+function openUnlessStarted({ adoptions, containers }: RestoreNeeds, id: string): void {
+  const record = containers.get(id);
+  if (!record || isUp(record) || !isStartedWithDaemon(record)) adoptions.open(id);
+}
+
+/** Adopts it, or deals with the exit that was missed. */
+async function takeUp(needs: RestoreNeeds, id: string, found: Recovered): Promise<void> {
+  const { containers } = needs;
+  const record = containers.get(id);
+  if (record) await recoverLog(needs, record, found.running);
+  if (found.running) await containers.lockedEvenIfGone(id, async (held) => held && adopt(needs, held, found.pid));
+  else await needs.handleExit(id, { code: found.exitCode, oomKilled: found.oomKilled, at: found.at });
 }
 
 /** What of its output has not come to the log yet; that this fails keeps no container from being adopted. */
@@ -221,8 +275,10 @@ async function adopt(needs: RestoreNeeds, held: Held, pid: number): Promise<void
   needs.log.info({ container: id, name: adopted.name, pid }, 'adopted a running container');
 }
 
-async function finishRemovals(needs: RestoreNeeds): Promise<void> {
-  for (const record of needs.containers.all()) {
+/** Of those that were there: what a client removes meanwhile is its own affair. */
+async function finishRemovals(needs: RestoreNeeds, ids: readonly string[]): Promise<void> {
+  for (const record of ids.flatMap((id) => needs.containers.get(id) ?? [])) {
+    if (needs.adoptions.isOpen(record.id) && record.state.status === 'removing') continue;
     const half = record.state.status === 'removing' || record.state.status === 'dead';
     const ended = record.spec.host.autoRemove && record.state.status === 'exited';
     if (!half && !ended) continue;
@@ -260,10 +316,10 @@ async function removeOrphans(needs: RestoreNeeds): Promise<void> {
 }
 
 /** Mounts of starts that were cut off, and of copies into stopped containers. */
-async function unmountLeftovers(needs: RestoreNeeds): Promise<void> {
+async function unmountLeftovers(needs: RestoreNeeds, idle: readonly ContainerRecord[]): Promise<void> {
   for (const [directory, error] of needs.files.unmountLeft())
     needs.log.warn({ directory, error: errorMessage(error) }, 'what a start had mounted could not be unmounted');
-  for (const { id } of needs.containers.all().filter((record) => !isUp(record))) {
+  for (const { id } of idle) {
     await needs.containers.lockedEvenIfGone(
       id,
       async (held) =>

@@ -5,28 +5,32 @@
 import { codeBeneath, errorMessage } from '../base/errors.ts';
 import { within } from '../base/within.ts';
 import type { ContainerRecord } from '../model/container.ts';
+import type { Adoptions } from './adoptions.ts';
 import { restartAfterExit, type RestartLaterNeeds } from './container/container-exit.ts';
 import { isUp } from './container/container-stop.ts';
 import type { ContainerTable } from './container/container-table.ts';
 import { joinedContainerRef } from './container/network-mode.ts';
-import { shouldStartWithDaemon, type RestartTimers } from './container/restart-policy.ts';
+import { isStartedWithDaemon, type RestartTimers } from './container/restart-policy.ts';
 
 export type StartWithDaemonNeeds = RestartLaterNeeds & {
   readonly containers: Pick<ContainerTable, 'all' | 'tryFind'>;
   readonly restarts: Pick<RestartTimers, 'ended' | 'awaitAddress' | 'addressCame' | 'isAwaitingAddress'>;
+  readonly adoptions: Pick<Adoptions, 'isOpen' | 'open'>;
 };
 
 /** One that hangs keeps those that need it, and its place among those that start at once, for no longer. */
 const TURN_MS = 10_000;
 const AT_ONCE = 4;
-/** The API is not held back any longer once for so long no start has come to its end. */
+/** Who waits for the daemon does not wait any longer once for so long no start has come to its end. */
 const QUIET_MS = 30_000;
 
 /** Resolves when all have been started, or were not to be; or when for a while none of the rest has come to its end. */
 export async function startWithDaemon(needs: StartWithDaemonNeeds): Promise<void> {
   const due = needs.containers
     .all()
-    .filter((record) => !isUp(record) && (shouldStartWithDaemon(record) || record.state.status === 'restarting'));
+    .filter((record) => !isUp(record) && isStartedWithDaemon(record))
+    // What clients have had already ended as they wanted it, or restarts.
+    .filter((record) => record.state.status === 'restarting' || !needs.adoptions.isOpen(record.id));
   const left = new Set(startInOrder(needs, due));
   for (const start of left) void start.finally(() => left.delete(start));
   while (left.size > 0) {
@@ -85,6 +89,7 @@ async function startAfter(
           : 'could not start a container with the daemon',
       );
     }
+    needs.adoptions.open(record.id);
   });
 }
 

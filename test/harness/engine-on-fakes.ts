@@ -19,6 +19,7 @@ import type { Held } from '../../src/engine/container/held.ts';
 import { RestartTimers } from '../../src/engine/container/restart-policy.ts';
 import { RunningCopies } from '../../src/engine/container/running-copies.ts';
 import { StartsUnderWay } from '../../src/engine/container/starts-under-way.ts';
+import { Adoptions } from '../../src/engine/adoptions.ts';
 import { ExecTable } from '../../src/engine/exec/exec-table.ts';
 import type { RunNetwork } from '../../src/engine/ports.ts';
 import { EventBus } from '../../src/engine/system/event-bus.ts';
@@ -84,6 +85,7 @@ export class EngineOnFakes {
 
   async add(record: ContainerRecord): Promise<ContainerRecord> {
     await this.parts.containers.add(record);
+    this.parts.adoptions.close(record.id);
     this.calls.length = 0;
     return record;
   }
@@ -208,6 +210,7 @@ export class EngineOnFakes {
         watch: () => this.#callNow('health.watch'),
         forget: () => this.#callNow('health.forget'),
       },
+      adoptions: new Adoptions([]),
       waits: new ExitWaits(),
       stops: new AskedStops(),
       logs: {
@@ -269,6 +272,7 @@ export class EngineOnFakes {
       releaseParked: () => this.#call('network.releaseParked'),
       remember: () => this.#call('network.remember'),
       forget: () => this.#call('network.forget'),
+      recall: () => {},
       restore: (live: ReadonlySet<string>) => this.#call(`network.restore ${live.size}`),
       rename: (_id: string, name: string) => this.#call(`network.rename ${name}`),
       setLinks: () => this.#call('network.setLinks'),

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   existsSync,
+  fstatSync,
   mkdtempSync,
   openSync,
   readdirSync,
@@ -20,6 +21,8 @@ import type { Order } from './doors/order.ts';
 import { check, Host, run, testEnvironment, type Ran } from './host.ts';
 
 export const PROJECT = join(dirname(fileURLToPath(import.meta.url)), '../..');
+/** The daemon's last word of its start. */
+const READY = 'ready: what an earlier daemon left is taken up';
 const CAUSEWAY = join(PROJECT, 'bin/causeway');
 
 interface EngineOptions {
@@ -53,7 +56,7 @@ export class TestEngine {
     this.dir = mkdtempSync(join(tmpdir(), 'cwt-'));
   }
 
-  /** Starts a daemon and waits until it answers. */
+  /** Starts a daemon and waits until it has taken up what an earlier one left. */
   static async start(options: EngineOptions = {}): Promise<TestEngine> {
     if (options.hooked) check(run(process.execPath, [join(PROJECT, 'scripts/build.mjs'), '--hooks']));
     const engine = new TestEngine(options);
@@ -90,8 +93,10 @@ export class TestEngine {
     return existsSync(join(this.dir, 'daemon.log')) ? readFileSync(join(this.dir, 'daemon.log'), 'utf8') : '';
   }
 
-  async boot(flags: readonly string[] = []): Promise<void> {
+  /** `until`: it answers already while it takes up what an earlier one left. */
+  async boot(flags: readonly string[] = [], until: 'answers' | 'ready' = 'ready'): Promise<void> {
     const log = openSync(join(this.dir, 'daemon.log'), 'a');
+    const before = fstatSync(log).size;
     const args = [
       'daemon',
       '-H',
@@ -118,11 +123,16 @@ export class TestEngine {
     this.#daemon = daemon;
     let ended = false;
     daemon.once('exit', () => (ended = true));
-    for (const until = Date.now() + 60_000; ;) {
-      if (await this.answers()) return;
-      if (ended || Date.now() > until) throw new Error(`the daemon did not start:\n${this.log}`);
+    const isReady = (): boolean => until === 'answers' || this.#logSince(before).includes(READY);
+    for (const late = Date.now() + 60_000; ;) {
+      if (isReady() && (await this.answers())) return;
+      if (ended || Date.now() > late) throw new Error(`the daemon did not start:\n${this.log}`);
       await sleep(20);
     }
+  }
+
+  #logSince(offset: number): string {
+    return readFileSync(join(this.dir, 'daemon.log')).toString('utf8', offset);
   }
 
   get #orderFile(): string {

@@ -31,6 +31,11 @@ export function shouldStartWithDaemon(record: ContainerRecord): boolean {
   );
 }
 
+/** It does not run, and is started when the daemon is: by its policy, or because its restart was under way. */
+export function isStartedWithDaemon(record: ContainerRecord): boolean {
+  return record.state.status === 'restarting' || shouldStartWithDaemon(record);
+}
+
 /** Timers of containers that wait to be started again; the delay doubles with each quick failure. */
 export class RestartTimers {
   readonly #timers = new Map<string, NodeJS.Timeout>();

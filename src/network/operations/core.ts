@@ -30,6 +30,7 @@ import { NetworkTable } from '../table/table.ts';
 import type { PortAllocator } from '../ports/allocator.ts';
 import { createPortAllocator } from '../ports/held/held-ports.ts';
 import { Resolution } from '../dns/resolution.ts';
+import { Recalled } from './recalled.ts';
 import { StoredRows } from './stored-rows.ts';
 
 export interface NetworkServiceDeps {
@@ -53,6 +54,7 @@ export interface NetworkCore extends NetworkServiceDeps, HostDoors {
   readonly way: WayMaker;
   /** What these do nevertheless. */
   readonly foreignRules: ForeignRules;
+  readonly recalled: Recalled;
   policy: FirewallPolicy;
   /** Why the bridge of the default network is not called as usual; '' where it is. */
   bridgeNotice: string;
@@ -105,6 +107,7 @@ export function createCore(deps: NetworkServiceDeps): NetworkCore {
     rows: new StoredRows({ log, store: deps.store, table }),
     busy: new Busy(log),
     bridgeNotice: '',
+    recalled: new Recalled(deps.store),
     policy: {
       closed: {},
       ipMasq: config.ipMasq,

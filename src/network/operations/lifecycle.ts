@@ -12,8 +12,10 @@ import type { Runs } from './runs.ts';
 
 /** The whole, from the start of a daemon to its end. */
 export interface Lifecycle {
+  /** Before `restore`: `sandbox` shows those of these containers as the store has them. */
+  recall(live: ReadonlySet<string>): void;
   /**
-   * Makes the kernel match the store; before it nothing else may be called. `live`: containers whose sandbox stays.
+   * Makes the kernel match the store; before it nothing else may be called but `recall` and `sandbox`. `live`: containers whose sandbox stays.
    * `known`: all that exist. They are passed together, so that the resolver, which served meanwhile, forgets none of
    * their names.
    */
@@ -34,7 +36,7 @@ export interface Lifecycle {
 
 interface LifecycleNeeds extends Pick<
   NetworkCore,
-  'config' | 'firewall' | 'ipam' | 'log' | 'resolution' | 'rows' | 'table' | 'way'
+  'config' | 'firewall' | 'ipam' | 'log' | 'recalled' | 'resolution' | 'rows' | 'table' | 'way'
 > {
   readonly feed: Pick<ResolverFeed, 'hostServers' | 'tell' | 'view' | 'views' | 'zones'>;
   readonly files: Pick<FileRefresh, 'others'>;
@@ -60,9 +62,14 @@ export function createLifecycle(needs: LifecycleNeeds, parts: LifecycleParts): L
   let tellWarning: (warning: Warning) => void = () => {};
   let tellAddress: (address: string) => void = () => {};
   return {
+    recall(live: ReadonlySet<string>): void {
+      needs.recalled.show(live);
+    },
+
     async restore(live: ReadonlySet<string>, known: Iterable<KnownContainer> = []): Promise<void> {
       if (config.inputPolicy) inputGate = openInputGate(log);
       await parts.restore(live);
+      needs.recalled.forget();
       if (way.enabled) await way.patiently(way.follow(() => bridgesOf(needs)));
       else await way.patiently(way.remove({ permanent: true }));
       for (const container of known) {

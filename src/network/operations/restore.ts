@@ -3,7 +3,6 @@
  * right, everything else of the engine's that has no owner is removed.
  */
 import { errorMessage } from '../../base/errors.ts';
-import { isNetns } from '../../kernel/netns.ts';
 import type { StepRunner } from '../apply/step-runner.ts';
 import { desiredElements } from '../plan/firewall-facts.ts';
 import { isDefaultBridge } from '../plan/network-policy.ts';
@@ -15,6 +14,7 @@ import type { NetworkCore } from './core.ts';
 import type { Forwarding } from './forwarding.ts';
 import type { NetworkBuilder } from './network-builder.ts';
 import type { OtherBridges } from './other-bridges.ts';
+import { hasNamespace } from './recalled.ts';
 import type { FileRefresh } from './refresh-files.ts';
 import type { ResolverFeed } from './resolver-feed.ts';
 import type { Adoption } from './restore-adoption.ts';
@@ -22,7 +22,7 @@ import type { PredefinedNetworks } from './restore-predefined.ts';
 
 export interface RestoreNeeds extends Pick<
   NetworkCore,
-  'firewall' | 'ipam' | 'log' | 'policy' | 'ports' | 'rows' | 'store' | 'table'
+  'firewall' | 'ipam' | 'log' | 'policy' | 'ports' | 'recalled' | 'rows' | 'store' | 'table'
 > {
   readonly steps: Pick<StepRunner, 'tearDown'>;
   readonly files: Pick<FileRefresh, 'others'>;
@@ -42,8 +42,8 @@ export interface RestoreParts {
 
 /** `live`: containers whose sandbox stays. */
 export async function restore(needs: RestoreNeeds, parts: RestoreParts, live: ReadonlySet<string>): Promise<void> {
-  const { feed, files, firewall, log, rows, store, table } = needs;
-  const stored = store.load();
+  const { feed, files, firewall, log, recalled, rows, table } = needs;
+  const stored = recalled.stored();
   openStored(needs, stored);
   parts.forwarding.recall();
   await parts.predefined.establish(stored, live);
@@ -98,5 +98,3 @@ async function takeDown({ log, steps, table }: RestoreNeeds, record: SandboxReco
   for (const error of await steps.tearDown(leaveSteps(record, table)))
     log.warn({ error: errorMessage(error) }, `removing sandbox of container ${record.sandbox.containerId}`);
 }
-
-const hasNamespace = ({ sandbox }: SandboxRecord): boolean => sandbox.netns === '' || isNetns(sandbox.netns);

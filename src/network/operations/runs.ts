@@ -42,7 +42,7 @@ export interface Runs {
   statistics(containerId: string): Record<string, LinkStatistics>;
 }
 
-interface RunNeeds extends Pick<NetworkCore, 'facts' | 'log' | 'pendingRemovals' | 'rows' | 'table'> {
+interface RunNeeds extends Pick<NetworkCore, 'facts' | 'log' | 'pendingRemovals' | 'recalled' | 'rows' | 'table'> {
   readonly allocation: Pick<Allocation, 'sandbox'>;
   readonly apply: ApplyChange;
   readonly leave: Leave;
@@ -53,7 +53,7 @@ export function createRuns(needs: RunNeeds): Runs {
   const { allocation, apply, leave, locks, rows, table } = needs;
   return {
     sandbox(containerId: string): Sandbox | undefined {
-      return runningSandbox(needs, containerId);
+      return runningSandbox(needs, containerId) ?? needs.recalled.sandbox(containerId);
     },
 
     request(containerId: string): JoinRequest | undefined {
