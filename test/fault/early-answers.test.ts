@@ -19,7 +19,7 @@ before(async () => {
   ])
     engine.ok('run', '-d', '--name', name!, ...flags, 'busybox', 'sleep', '1000');
   engine.ok('create', '--name', 'made', 'busybox', 'sleep', '1000');
-  engine.ok('run', '--name', 'ended', 'busybox', 'sh', '-c', 'exit 3', '-');
+  assert.equal(engine.docker('run', '--name', 'ended', 'busybox', 'sh', '-c', 'exit 3').code, 3);
 });
 after(() => engine?.destroy());
 
