@@ -69,6 +69,18 @@ const CGROUP = 'a hierarchy of cgroups, where a container can make directories a
 
 /** Who may, from what, and why nothing of a container is on the way. */
 export const MAY_JOIN_TREES: Readonly<Record<string, { readonly from: string; readonly because: string }>> = {
+  'build/cache-mounts.ts': {
+    from: 'root',
+    because: "the directory of all cache mounts, root's alone; behind it is a digest",
+  },
+  'build/copy-step.ts': {
+    from: 'root',
+    because: "a directory of the builder's that was made a moment ago, and in it a name without a slash",
+  },
+  'build/work-directory.ts': {
+    from: 'root',
+    because: "the directory of all builds under way, root's alone; behind it is a name of ours",
+  },
   'daemon/docker-installed.ts': { from: 'root', because: "the host's own root" },
   'daemon/private-mounts.ts': {
     from: '/proc/${pid}/root',

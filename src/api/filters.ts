@@ -35,6 +35,7 @@ const ACCEPTED = {
   volumes: 'dangling driver label name',
   events: 'config container daemon event image label network node plugin scope secret service type volume',
   containersPrune: 'label label! until',
+  buildPrune: 'until unused-for id parent type description inuse shared private',
   imagesPrune: 'dangling label label! until',
   networksPrune: 'label label! until',
   volumesPrune: 'all label label!',

@@ -12,6 +12,8 @@ import { createLog, type Log } from '../base/log.ts';
 import { BLOCKED_MESSAGE, LoopWatchdog } from '../base/loop-watchdog.ts';
 import { UndoStack } from '../base/undo.ts';
 import { within } from '../base/within.ts';
+import { BuildService } from '../build/build-service.ts';
+import { Builder } from '../build/builder.ts';
 import { createApiServer } from '../api/server.ts';
 import { CdiRegistry } from '../oci/cdi/cdi-registry.ts';
 import { DeviceDrivers } from '../oci/device-drivers.ts';
@@ -303,8 +305,21 @@ async function start(
   void ended.then(() => engine.quiesce());
   await engine.look();
 
+  const builder = new Builder({
+    images,
+    rootfs,
+    host: engine.steps,
+    directory: join(config.dataRoot, 'build'),
+    secretDirectory: join(config.execRoot, 'build-secrets'),
+    clock: systemClock,
+    log: log.child({ room: 'build' }),
+  });
+  undo.push('builder', () => builder.close());
   const metrics = new EngineMetrics();
-  const backend = metrics.timed(afterAdoption(engine, engine.parts));
+  const backend = {
+    ...metrics.timed(afterAdoption(engine, engine.parts)),
+    builds: new BuildService(builder, () => engine.parts.adoptions.whenOver()),
+  };
   if (config.metricsAddress !== '') {
     const host = hostBasics();
     const facts = {

@@ -26,6 +26,7 @@ import { mountSharedMemory, unmountSharedMemory } from '../oci/shared-memory.ts'
 import { makePlace, mountAlone, mountSubpath, unmountSubpaths, unmountSubpathsLeft } from '../oci/subpath-mounts.ts';
 import type { Store } from '../store/store.ts';
 import { Adoptions } from './adoptions.ts';
+import { stepContainers } from './build/step-containers.ts';
 import { AskedStops } from './container/asked-stops.ts';
 import { AttachHub } from './container/attach-hub.ts';
 import * as archive from './container/container-archive.ts';
@@ -354,6 +355,16 @@ export function createEngine(deps: EngineDeps) {
       saveImages: (refs: readonly string[], platforms?: readonly Platform[]) =>
         images.saveImages(parts, refs, platforms),
       pruneImages: (filters: Filters) => images.pruneImages(parts, filters),
+    },
+    /** What the builder needs. */
+    steps: {
+      ...stepContainers(parts),
+      findImage: (ref: string) => deps.images.find(ref),
+      pullImage: async (ref: string, auth: Auth, platform: string, report: Report, signal: AbortSignal) => {
+        await deps.images.pull(ref, auth, platform, report, signal);
+        images.publishTransfer(parts, 'pull', ref);
+      },
+      announceImage: (id: string, tags: readonly string[]) => images.publishBuilt(parts, id, tags),
     },
     volumes: {
       createVolume: async (spec: Parameters<VolumeService['create']>[0]) => volumeView(await volumes.create(spec)),

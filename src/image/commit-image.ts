@@ -10,6 +10,7 @@ import type { ImageCatalog } from './image-catalog.ts';
 import { acceptImageConfig, formatImageConfig } from './image-config.ts';
 import { TarFilter } from './tar-filter.ts';
 import { packDirectory } from './pack-tree.ts';
+import type { Pins } from './pins.ts';
 import { isUntouched } from './rootfs-changes.ts';
 import { OverlayToLayer } from './whiteouts.ts';
 
@@ -36,25 +37,15 @@ export async function commitImage(catalog: ImageCatalog, request: CommitRequest)
   acceptImageConfig(describe(request, config, `sha256:${'0'.repeat(64)}`));
   const unchanged = await isUntouched(request.upperDir);
   return await catalog.pinned(async (pins) => {
-    // The base may lose its last name while the layer is read; its content must stay until this is registered.
-    for (const blob of base.layers) pins.blobs.add(blob);
-    for (const diffId of base.diffIds) {
-      const known = catalog.knownLayer(diffId);
-      if (known) pins.layers.set(diffId, known);
-    }
+    pinBase(catalog, base, pins);
     const references = name ? [formatReference(name)] : [];
     if (unchanged) {
       const image = { config: describe(request, config, undefined), parent: base.id, layers: base.layers };
       return (await catalog.register(image, references, pins)).id;
     }
-    const layer = new TarFilter(new OverlayToLayer());
-    const source = packUpper(request.upperDir);
-    pipeline(source, layer, () => {}); // an error reaches the layer, and from there the blob
-    // It can be had from nowhere else once the container is removed.
-    const blob = await catalog.blobs.ingest(layer, pins.blobs, { durable: true });
-    const diffId = await catalog.unpackBlob(blob.digest, blob.digest, pins);
+    const diffId = await layerOfUpper(catalog, request.upperDir, pins);
     const content = describe(request, config, diffId);
-    const image = { config: content, parent: base.id, layers: [...base.layers, blob.digest] };
+    const image = { config: content, parent: base.id, layers: [...base.layers, diffId] };
     const { id } = await catalog.register(image, references, pins);
     return id;
   });
@@ -78,6 +69,24 @@ function describe(
     diffIds: diffId === undefined ? base.diffIds : [...base.diffIds, diffId],
     comment,
   });
+}
+
+/** What an overlay's own directory holds becomes a layer, whose blob is not compressed. Resolves to its diff id. */
+export async function layerOfUpper(catalog: ImageCatalog, upperDir: string, pins: Pins): Promise<string> {
+  const layer = new TarFilter(new OverlayToLayer());
+  pipeline(packUpper(upperDir), layer, () => {}); // an error reaches the layer, and from there the blob
+  // It can be had from nowhere else once the container is removed.
+  const blob = await catalog.blobs.ingest(layer, pins.blobs, { durable: true });
+  return await catalog.unpackBlob(blob.digest, blob.digest, pins);
+}
+
+/** The base may lose its last name while a layer is read; its content must stay until that is registered. */
+export function pinBase(catalog: ImageCatalog, base: ImageRecord, pins: Pins): void {
+  for (const blob of base.layers) pins.blobs.add(blob);
+  for (const diffId of base.diffIds) {
+    const known = catalog.knownLayer(diffId);
+    if (known) pins.layers.set(diffId, known);
+  }
 }
 
 function packUpper(upperDir: string): Readable {

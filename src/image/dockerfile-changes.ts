@@ -4,6 +4,7 @@ import { invalid } from '../base/errors.ts';
 import { parseJsonText } from '../base/json-text.ts';
 import { ownField } from '../base/own-field.ts';
 import type { Healthcheck } from '../model/health.ts';
+import { parseHealthDuration, parseHealthRetries } from '../model/health-options.ts';
 import type { ImageConfig } from '../model/image.ts';
 
 type Draft = { -readonly [K in keyof ImageConfig]: ImageConfig[K] };
@@ -206,41 +207,17 @@ function exposedPorts(text: string): string[] {
   return Array.from({ length: last - first + 1 }, (_, i) => `${first + i}/${protocol}`);
 }
 
-const UNITS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 };
-
-function duration(name: string, text: string): number {
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)];
-  if (text !== '0' && (parts.length === 0 || parts.map((part) => part[0]).join('') !== text)) {
-    throw invalid(`time: invalid duration ${JSON.stringify(text)}`);
-  }
-  const valueNs = parts.reduce((sum, part) => sum + Number(part[1]) * UNITS[part[2]!]!, 0);
-  if (valueNs >= 2 ** 63) throw invalid(`time: invalid duration ${JSON.stringify(text)}`);
-  if (valueNs !== 0 && valueNs < 1e6) throw invalid(`Interval ${JSON.stringify(name)} cannot be less than 1ms`);
-  return Math.round(valueNs);
-}
-
-/** In Go's words; 32 bits, as in Docker. */
-function retries(text: string): number {
-  const wrong = (reason: string) =>
-    invalid(`strconv.ParseInt: parsing ${JSON.stringify(text.slice(0, 64))}: ${reason}`);
-  if (!/^[+-]?\d+$/.test(text)) throw wrong('invalid syntax');
-  const value = Number(text);
-  if (value < -(2 ** 31) || value >= 2 ** 31) throw wrong('value out of range');
-  if (value < 0) throw invalid(`--retries cannot be negative (${value})`);
-  return value;
-}
-
 function healthcheck(text: string): Healthcheck {
   const check = { test: [] as string[], intervalNs: 0, timeoutNs: 0, startPeriodNs: 0, startIntervalNs: 0, retries: 0 };
   let rest = text;
   for (let flag = /^--([a-z-]+)=(\S+)\s*/.exec(rest); flag; flag = /^--([a-z-]+)=(\S+)\s*/.exec(rest)) {
     const [whole, name = '', value = ''] = flag;
     rest = rest.slice(whole.length);
-    if (name === 'interval') check.intervalNs = duration(name, value);
-    else if (name === 'timeout') check.timeoutNs = duration(name, value);
-    else if (name === 'start-period') check.startPeriodNs = duration(name, value);
-    else if (name === 'start-interval') check.startIntervalNs = duration(name, value);
-    else if (name === 'retries') check.retries = retries(value);
+    if (name === 'interval') check.intervalNs = parseHealthDuration(name, value);
+    else if (name === 'timeout') check.timeoutNs = parseHealthDuration(name, value);
+    else if (name === 'start-period') check.startPeriodNs = parseHealthDuration(name, value);
+    else if (name === 'start-interval') check.startIntervalNs = parseHealthDuration(name, value);
+    else if (name === 'retries') check.retries = parseHealthRetries(value);
     else throw invalid(`dockerfile parse error on line 1: unknown flag: ${name}`);
   }
   const [, kind = '', command = ''] = /^(\S+)\s*(.*)$/s.exec(rest) ?? [];

@@ -198,13 +198,13 @@ export class ImageCatalog {
     if (named !== undefined) return named;
     const prefix = text.startsWith('sha256:') ? text : `sha256:${text}`;
     if (!/^sha256:[0-9a-f]+$/.test(prefix)) return undefined;
-    const matches = this.ids().filter((id) => id.startsWith(prefix));
+    const matches = [...this.state.images.keys()].filter((id) => id.startsWith(prefix) && this.#visible(id));
     return matches.length === 1 ? matches[0] : undefined;
   }
 
   #visible(id: string): string | undefined {
     const image = this.state.images.get(id);
-    return image && !image.hidden ? id : undefined;
+    return image && (!image.hidden || image.kept) ? id : undefined;
   }
 
   describe(text: string): string {

@@ -135,7 +135,8 @@ function deleteImage(
   const parent = catalog.state.images.get(id)?.parent ?? '';
   untag(catalog, catalog.references(id), removed);
   const layersBefore = new Map(chains(catalog, id));
-  if (options.isMounted(id)) catalog.updateImage(id, { hidden: true, parent: '' });
+  if (options.isMounted(id) || catalog.state.images.get(id)?.kept)
+    catalog.updateImage(id, { hidden: true, parent: '' });
   else catalog.forget([id]);
   removed.push({ deleted: id });
   // Docker names the layers that went with it, the topmost first.

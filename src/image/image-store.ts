@@ -218,7 +218,7 @@ export class ImageStore {
   /** Hidden images on which no container is based any more are dropped. */
   dropHidden(): void {
     const hidden = [...this.catalog.state.images.values()].filter(
-      (image) => image.hidden && !this.mounts.has(image.id),
+      (image) => image.hidden && !image.kept && !this.mounts.has(image.id),
     );
     if (hidden.length > 0) this.catalog.forget(hidden.map((image) => image.id));
   }

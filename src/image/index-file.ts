@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, errorMessage, systemError } from '../base/errors.ts';
-import { flag, list, map, matching, object, text, whole, type Shape } from '../model/shape.ts';
+import { flag, list, map, matching, object, optional, text, whole, type Shape } from '../model/shape.ts';
 import { DIGEST_PATTERN } from './blob-store.ts';
 import { damageOf } from './storage-errors.ts';
 
@@ -20,6 +20,8 @@ export interface StoredImage {
   readonly lastTaggedAt: string; // '' = never
   /** Removed by force while containers use it: no name, in no list, kept for their sake. */
   readonly hidden: boolean;
+  /** A step of a build that is kept for the next one. Where it is hidden too, only its id finds it. */
+  readonly kept?: boolean | undefined;
 }
 
 export interface StoredLayer {
@@ -69,6 +71,7 @@ const storedImageShape: Shape<StoredImage> = object<StoredImage>({
   layers: list(digest),
   lastTaggedAt: text,
   hidden: flag,
+  kept: optional(flag),
 });
 
 const indexShape = object<IndexJson>({

@@ -12,9 +12,12 @@ export interface NewImage {
   readonly parent?: string;
   /** The layers' blobs, lowest first. */
   readonly layers: readonly string[];
+  /** For builds to come, and in no list. One that is in the lists stays there. */
+  readonly kept?: boolean;
 }
 
 export interface PreparedImage {
+  readonly kept: boolean;
   readonly id: string;
   readonly parsed: ParsedImageConfig;
   readonly manifest: string | undefined; // digest
@@ -42,7 +45,15 @@ export async function prepareImage(
   store.layers.checkDepth(parsed.diffIds.length);
   if (parsed.diffIds.length !== image.layers.length)
     throw systemError("layers from manifest don't match image configuration");
-  return { id, parsed, manifest: manifest?.digest, parent: image.parent, layers: image.layers, references };
+  return {
+    id,
+    parsed,
+    manifest: manifest?.digest,
+    parent: image.parent,
+    layers: image.layers,
+    references,
+    kept: image.kept ?? false,
+  };
 }
 
 export function enterImage(
@@ -64,7 +75,8 @@ export function enterImage(
     // A manifest names its blobs; without one, those that are here already are as good as those that came now.
     layers: (manifest === undefined ? before?.layers : undefined) ?? image.layers,
     lastTaggedAt: references.length > 0 ? new Date().toISOString() : (before?.lastTaggedAt ?? ''),
-    hidden: false,
+    hidden: image.kept && (before?.hidden ?? true),
+    ...(image.kept || before?.kept ? { kept: true } : {}),
   });
   const moved: { reference: string; from: string }[] = [];
   for (const reference of references) {

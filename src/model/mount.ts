@@ -11,6 +11,8 @@ export interface MountSpec {
     readonly readonlyNonRecursive?: boolean;
     /** A read-only bind is refused where what is mounted below it cannot be read-only too. */
     readonly readonlyForceRecursive?: boolean;
+    /** Only this path inside of the source, which must not lead out of it: of builds. */
+    readonly subpath?: string;
   } | null;
   readonly volume: {
     readonly noCopy: boolean;

@@ -179,6 +179,7 @@ const mountSpec = object<MountSpec>({
       createMountpoint: flag,
       readonlyNonRecursive: optional(flag),
       readonlyForceRecursive: optional(flag),
+      subpath: optional(text),
     }),
   ),
   volume: nullable(

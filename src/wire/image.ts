@@ -68,8 +68,3 @@ export interface ImagesPrunedJson {
   ImagesDeleted: readonly ImageDeleteJson[] | null;
   SpaceReclaimed: number;
 }
-
-export interface BuildPrunedJson {
-  CachesDeleted: readonly string[] | null;
-  SpaceReclaimed: number;
-}

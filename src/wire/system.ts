@@ -2,6 +2,7 @@
 import type { ContainerSummaryJson } from './container-summary.ts';
 import { fields, text, type Sent } from './go-fields.ts';
 import type { ImageSummaryJson } from './image.ts';
+import type { BuildCacheJson } from './build.ts';
 import type { VolumeJson } from './volume.ts';
 
 export const authSchema = fields({
@@ -56,7 +57,7 @@ export interface UsageByKindJson {
   ImageUsage?: UsageJson<ImageSummaryJson>;
   ContainerUsage?: UsageJson<ContainerSummaryJson>;
   VolumeUsage?: UsageJson<VolumeJson>;
-  BuildCacheUsage?: UsageJson<object>;
+  BuildCacheUsage?: UsageJson<BuildCacheJson>;
 }
 
 export interface DiskUsageJson {
@@ -64,7 +65,7 @@ export interface DiskUsageJson {
   Images: readonly ImageSummaryJson[] | null;
   Containers: readonly ContainerSummaryJson[] | null;
   Volumes: readonly VolumeJson[] | null;
-  BuildCache: readonly object[] | null;
+  BuildCache: readonly BuildCacheJson[] | null;
 }
 
 export interface ErrorJson {

@@ -50,7 +50,7 @@ test('every gRPC call is answered with the reason, and the server goes on', asyn
     assert.equal(headers[':status'], 200);
     assert.equal(headers['content-type'], 'application/grpc');
     assert.equal(headers['grpc-status'], '12');
-    assert.match(String(headers['grpc-message']), /^This engine does not build images: .*"docker load"/);
+    assert.match(String(headers['grpc-message']), /^This engine has no BuildKit: .*DOCKER_BUILDKIT=0/);
   }
   session.close();
   await once(session, 'close');

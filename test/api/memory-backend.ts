@@ -15,6 +15,7 @@ import type { EngineEvent } from '../../src/model/event.ts';
 import { newId } from '../../src/model/ids.ts';
 import type { ImageRecord } from '../../src/model/image.ts';
 import type { VolumeRecord } from '../../src/model/mount.ts';
+import { StepFailure } from '../../src/model/step-failure.ts';
 import { formatPlatform, HOST_PLATFORM, rankPlatform, type Platform } from '../../src/model/platform.ts';
 import { parsePort } from '../../src/model/port.ts';
 import { EMPTY_NETWORK_SPEC, type NetworkRecord } from '../../src/model/network.ts';
@@ -129,6 +130,17 @@ function refuseOther(platform: Platform | undefined): void {
 }
 
 export class MemoryBackend implements Backend {
+  readonly builds: Backend['builds'] = {
+    build: async (order, body, report) => {
+      body.resume();
+      report({ news: 'step', step: 1, steps: 1, text: 'FROM busybox' });
+      report({ news: 'state', imageId: BUSYBOX.id });
+      if (order.target !== '') throw new StepFailure(['false'], 1);
+      return BUSYBOX.id;
+    },
+    buildCache: async () => [],
+    pruneBuildCache: async () => ({ ids: [], spaceReclaimedBytes: 0 }),
+  };
   readonly list = new Map<string, Container>();
   readonly execs = new Map<string, Exec>();
   readonly networkRecords = new Map<string, NetworkRecord>([[BRIDGE.id, BRIDGE]]);

@@ -1,6 +1,7 @@
 import type { EngineEvent } from '../../model/event.ts';
 import type { Filters } from '../../model/filters.ts';
 import type { ArchiveBackend } from './archive.ts';
+import type { BuildBackend } from './build.ts';
 import type { ContainerLifecycle, ContainerPorts, ContainerQueries } from './container.ts';
 import type { ImageBackend } from './image.ts';
 import type { NameBackend } from './names.ts';
@@ -41,5 +42,6 @@ export interface Backend {
   readonly names: NameBackend;
   readonly images: ImageBackend;
   readonly volumes: VolumeBackend;
+  readonly builds: BuildBackend;
   readonly system: SystemBackend;
 }

@@ -1,4 +1,5 @@
 /** What takes space on the disk -> GET /system/df, in the shape of API 1.52 and in that of before. */
+import type { BuildCacheJson } from '../../wire/build.ts';
 import type { ContainerSummaryJson } from '../../wire/container-summary.ts';
 import type { ImageSummaryJson } from '../../wire/image.ts';
 import type { UsageByKindJson, DiskUsageJson, UsageJson } from '../../wire/system.ts';
@@ -9,7 +10,7 @@ export interface UsedSpace {
   readonly images?: { readonly items: readonly ImageSummaryJson[]; readonly totalBytes: number };
   readonly containers?: readonly ContainerSummaryJson[];
   readonly volumes?: readonly VolumeJson[];
-  readonly buildCache: boolean;
+  readonly buildCache?: readonly BuildCacheJson[];
 }
 
 /** `nulls`: what was not asked for is null, as before API 1.52; otherwise it is left out. */
@@ -19,7 +20,7 @@ export function toLegacyDiskUsage(used: UsedSpace, nulls: boolean): Partial<Disk
     Images: used.images?.items ?? null,
     Containers: used.containers ?? null,
     Volumes: used.volumes ?? null,
-    BuildCache: used.buildCache ? [] : null,
+    BuildCache: used.buildCache ?? null,
   };
   return nulls ? legacy : Object.fromEntries(Object.entries(legacy).filter(([, value]) => value !== null));
 }
@@ -29,7 +30,7 @@ export function toDiskUsage({ images, containers, volumes, buildCache }: UsedSpa
     ...(images && { ImageUsage: toImageUsage(images, verbose) }),
     ...(containers && { ContainerUsage: toContainerUsage(containers, verbose) }),
     ...(volumes && { VolumeUsage: toVolumeUsage(volumes, verbose) }),
-    ...(buildCache && { BuildCacheUsage: {} }),
+    ...(buildCache && { BuildCacheUsage: toCacheUsage(buildCache, verbose) }),
   };
 }
 
@@ -43,6 +44,15 @@ function toImageUsage(
     active: items.filter(({ Containers }) => Containers > 0).length,
     totalBytes,
     reclaimableBytes: sum(items.filter(({ Containers }) => Containers === 0).map(own)),
+  });
+}
+
+function toCacheUsage(items: readonly BuildCacheJson[], verbose: boolean): UsageJson<BuildCacheJson> {
+  const own = items.filter(({ Shared }) => !Shared);
+  return usage(items, verbose, {
+    active: items.filter(({ InUse }) => InUse).length,
+    totalBytes: sum(own.map(({ Size }) => Size)),
+    reclaimableBytes: sum(own.filter(({ InUse }) => !InUse).map(({ Size }) => Size)),
   });
 }
 

@@ -1,23 +1,74 @@
-/** Image builds, of which there are none yet: what has been cached by them is always nothing, and the rest is refused. */
-import { notImplemented } from '../../base/errors.ts';
-import type { BuildPrunedJson } from '../../wire/image.ts';
+/** Image builds by the classic API. BuildKit's doors are refused: its clients are told what to set instead. */
+import { visibleText } from '../../base/control-characters.ts';
+import { errorMessage, notFound, notImplemented } from '../../base/errors.ts';
+import { StepFailure } from '../../model/step-failure.ts';
+import type { BuildPrunedJson } from '../../wire/build.ts';
+import type { Call } from '../call.ts';
+import { readFilters } from '../filters.ts';
+import { readBuildOrder } from '../map/build-order.ts';
+import { buildLines, builtLines } from '../map/build-lines.ts';
+import { readPruneOptions } from '../map/build-prune.ts';
 import { asksForHttp2, refuseCallsBack, refuseGrpc } from '../refused-grpc.ts';
 import type { Handler, RouteTable } from '../route-table.ts';
 
-const NO_BUILD =
-  'This engine does not build images: build them elsewhere and use "docker load", "docker import" or "docker pull".';
+const NO_BUILDKIT =
+  'This engine has no BuildKit: build with the classic builder (DOCKER_BUILDKIT=0), or build elsewhere and use "docker load", "docker import" or "docker pull".';
 
 export function addBuildRoutes(routes: RouteTable): void {
   const refuse: Handler = () => {
-    throw notImplemented(NO_BUILD);
+    throw notImplemented(NO_BUILDKIT);
   };
-  routes.add('POST', '/build', refuse);
-  routes.add('POST', '/build/cancel', refuse);
-  // `docker system prune` asks for it, and fails as a whole where it is refused.
-  routes.add('POST', '/build/prune', (call) =>
-    call.reply(200, { CachesDeleted: null, SpaceReclaimed: 0 } satisfies BuildPrunedJson),
-  );
+  routes.add('POST', '/build', build);
+  routes.add('POST', '/build/cancel', () => {
+    throw notFound('build ID not found: a build by the classic builder ends with its connection');
+  });
+  routes.add('POST', '/build/prune', async (call) => {
+    const { ids, spaceReclaimedBytes } = await call.backend.builds.pruneBuildCache(
+      readPruneOptions(call.query, readFilters('buildPrune', call.query.text('filters'))),
+    );
+    call.reply(200, {
+      CachesDeleted: ids.length > 0 ? ids : null,
+      SpaceReclaimed: spaceReclaimedBytes,
+    } satisfies BuildPrunedJson);
+  });
   // BuildKit's clients open a session for the engine to call them back, and call the engine: the call says why not.
   routes.add('POST', '/session', (call) => (asksForHttp2(call) ? refuseCallsBack(call) : refuse(call)));
-  routes.add('POST', '/grpc', (call) => (asksForHttp2(call) ? refuseGrpc(call, NO_BUILD) : refuse(call)));
+  routes.add('POST', '/grpc', (call) => (asksForHttp2(call) ? refuseGrpc(call, NO_BUILDKIT) : refuse(call)));
+}
+
+/** Lines that a client does not read: its connection's buffer, and no more. */
+const MAX_UNREAD_BYTES = 16 * 1024 * 1024;
+
+async function build(call: Call): Promise<void> {
+  const { response, query, request, backend, signal } = call;
+  const order = readBuildOrder(call);
+  const quiet = query.flag('q');
+  const write = (line: unknown): void => {
+    if (response.destroyed || response.writableLength > MAX_UNREAD_BYTES) return;
+    if (!response.headersSent) response.writeHead(200, { 'Content-Type': 'application/json' });
+    response.write(`${JSON.stringify(line)}\r\n`);
+  };
+  const kept: unknown[] = [];
+  try {
+    const id = await backend.builds.build(
+      order,
+      request,
+      (news) => {
+        for (const line of buildLines(news)) {
+          if (!quiet) write(line);
+          else if (kept.length < 10_000) kept.push(line);
+        }
+      },
+      signal,
+    );
+    if (quiet) write({ stream: `${id}\n` });
+    else for (const line of builtLines(id, order.tags)) write(line);
+  } catch (error) {
+    if (!response.headersSent && kept.length === 0) throw error;
+    for (const line of kept) write(line);
+    const message = visibleText((call.options.explain ?? errorMessage)(error));
+    const code = error instanceof StepFailure ? { code: error.exitCode } : {};
+    write({ errorDetail: { ...code, message }, error: message });
+  }
+  response.end();
 }

@@ -5,6 +5,7 @@ import { authSchema, type AuthResponseJson } from '../../wire/system.ts';
 import type { Call } from '../call.ts';
 import { eventFraming } from '../event-stream.ts';
 import { readFilters } from '../filters.ts';
+import { toBuildCacheJson } from '../map/build-cache-json.ts';
 import { toContainerSummary } from '../map/container-json.ts';
 import { toDiskUsage, toLegacyDiskUsage, type UsedSpace } from '../map/disk-usage.ts';
 import { toImageSummary } from '../map/image-json.ts';
@@ -100,7 +101,9 @@ async function diskUsage(call: Call): Promise<void> {
     ...(wants('volume') && {
       volumes: listEntries(call, await volumes.listVolumes({}, { size: true }), (view) => toVolumeJson(view, true)),
     }),
-    buildCache: wants('build-cache'),
+    ...(wants('build-cache') && {
+      buildCache: (await call.backend.builds.buildCache()).map(toBuildCacheJson),
+    }),
   };
   // Who says `verbose` knows the newer shape; others may read either.
   const verbose = call.query.flag('verbose');

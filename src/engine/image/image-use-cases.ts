@@ -124,6 +124,14 @@ export function publishTag(needs: ImageNeeds, target: string): void {
   publishImageEvent(needs.events, 'tag', needs.images.get(target), familiarReference(reference));
 }
 
+/** A build has made it: Docker tells of the image, and of each name that it got. */
+export function publishBuilt(needs: Pick<ImageNeeds, 'images' | 'events'>, id: string, tags: readonly string[]): void {
+  const image = needs.images.byId(id) ?? { id };
+  publishImageEvent(needs.events, 'create', image);
+  for (const tag of tags)
+    publishImageEvent(needs.events, 'tag', image, familiarReference(withDefaultTag(parseReference(tag))));
+}
+
 /** One event for each image, when its archive has been read to the end. */
 export async function saveImages(
   needs: SaveNeeds,

@@ -115,7 +115,8 @@ async function specMount(mount: MountSpec, { dataRoot, volumes, images, sources 
       bindPropagation(dataRoot, mount.source, mount.bind?.propagation ?? ''),
     );
     const below = belowOf(mount);
-    return below === undefined ? point : { ...point, below };
+    const subpath = mount.bind?.subpath;
+    return { ...point, ...(below === undefined ? {} : { below }), ...(subpath ? { subpath } : {}) };
   }
   if (mount.type === 'image') {
     const point = imagePoint(mount.source, images.get(mount.source).id, destination);

@@ -3,6 +3,7 @@ import { archiveTargets } from './archives.ts';
 import { cliTargets } from './cli.ts';
 import { daemonTargets } from './daemon-file.ts';
 import { dnsTargets } from './dns.ts';
+import { dockerfileTargets } from './dockerfiles.ts';
 import { netlinkTargets } from './netlink.ts';
 import { requestTargets } from './requests.ts';
 import { textTargets } from './texts.ts';
@@ -16,4 +17,5 @@ export const PURE_TARGETS: readonly Target[] = [
   ...requestTargets,
   ...cliTargets,
   ...daemonTargets,
+  ...dockerfileTargets,
 ];

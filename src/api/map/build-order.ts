@@ -1,0 +1,96 @@
+/** The query and headers of POST /build -> a build order. */
+import { invalid, notImplemented } from '../../base/errors.ts';
+import { parseJsonText } from '../../base/json-text.ts';
+import type { BuildOrder } from '../../model/build-order.ts';
+import type { RegistryAuth } from '../../model/registry.ts';
+import { buildArgsSchema, labelsSchema, textsSchema, ulimitsSchema } from '../../wire/build.ts';
+import { checkValue } from '../../wire/parse-body.ts';
+import type * as v from 'valibot';
+import type { Call } from '../call.ts';
+import { readRegistryAuth } from '../registry-auth.ts';
+
+/** @throws invalid in Docker's words */
+export function readBuildOrder({ query, request }: Call): BuildOrder {
+  if (query.text('version') === '2')
+    throw notImplemented('This builder is not asked for BuildKit here: build with DOCKER_BUILDKIT=0.');
+  if (query.flag('squash')) throw invalid('squash is only supported with experimental mode');
+  const outputs = query.text('outputs');
+  if (outputs !== '' && outputs !== '[]')
+    throw invalid('multiple outputs currently unsupported by the current BuildKit daemon');
+  return {
+    remote: query.text('remote'),
+    dockerfile: query.text('dockerfile'),
+    tags: [...new Set(query.texts('t').filter((tag) => tag !== ''))],
+    args: readArgs(query.text('buildargs')),
+    labels: document(labelsSchema, query.text('labels'), {}, 'error reading labels'),
+    target: query.text('target'),
+    noCache: query.flag('nocache'),
+    pull: query.flag('pull'),
+    platform: query.text('platform'),
+    limits: readLimits(query),
+    cacheFrom: document(textsSchema, query.text('cachefrom'), [], 'error reading cache-from'),
+    remove: query.flag('forcerm') || query.text('rm') === '' || query.flag('rm'),
+    forceRemove: query.flag('forcerm'),
+    auths: readAuths(request.headers['x-registry-config']),
+  };
+}
+
+function document<S extends v.GenericSchema>(
+  schema: S,
+  text: string,
+  fallback: v.InferOutput<S>,
+  complaint: string,
+): v.InferOutput<S> {
+  if (text === '' || text === 'null') return fallback;
+  let json: unknown;
+  try {
+    json = parseJsonText(text);
+  } catch (error) {
+    throw invalid(`${complaint}: invalid JSON`, error);
+  }
+  return checkValue(schema, complaint, json);
+}
+
+function readArgs(text: string): ReadonlyMap<string, string | undefined> {
+  const args = document(buildArgsSchema, text, {}, 'error reading build args');
+  return new Map(Object.entries(args).map(([name, value]) => [name, value ?? undefined]));
+}
+
+function readLimits(query: Call['query']): BuildOrder['limits'] {
+  const whole = (name: string): number => query.integer(name) ?? 0;
+  const ulimits = document(ulimitsSchema, query.text('ulimits'), [], 'error reading ulimit settings');
+  return {
+    networkMode: query.text('networkmode'),
+    extraHosts: query.texts('extrahosts').filter((host) => host !== ''),
+    shmSizeBytes: whole('shmsize'),
+    cgroupParent: query.text('cgroupparent'),
+    securityOpt: document(textsSchema, query.text('securityopt'), [], 'error reading security options'),
+    resources: {
+      memoryBytes: whole('memory'),
+      memorySwapBytes: whole('memswap'),
+      cpuShares: whole('cpushares'),
+      cpuPeriodUs: whole('cpuperiod'),
+      cpuQuotaUs: whole('cpuquota'),
+      cpusetCpus: query.text('cpusetcpus'),
+      cpusetMems: query.text('cpusetmems'),
+      ulimits: ulimits.map(({ Name, Soft, Hard }) => ({ name: Name, soft: Soft, hard: Hard })),
+    },
+  };
+}
+
+/** What cannot be read counts as none, as Docker has it. */
+function readAuths(header: string | string[] | undefined): ReadonlyMap<string, RegistryAuth> {
+  const auths = new Map<string, RegistryAuth>();
+  if (typeof header !== 'string' || header === '') return auths;
+  try {
+    const json = parseJsonText(Buffer.from(header, 'base64url').toString());
+    if (typeof json !== 'object' || json === null) return auths;
+    for (const [name, value] of Object.entries(json)) {
+      const auth = readRegistryAuth(Buffer.from(JSON.stringify(value)).toString('base64url'));
+      if (auth) auths.set(name, auth);
+    }
+  } catch {
+    // None of them.
+  }
+  return auths;
+}

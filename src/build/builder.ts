@@ -1,0 +1,249 @@
+/**
+ * The builder: from a request to an image. What a build made is cache until its last step is an image in the lists; what
+ * is cut off leaves nothing else.
+ */
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import { errorKind, invalid } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { BuildSteps } from '../image/build-steps.ts';
+import type { ImageStore } from '../image/image-store.ts';
+import type { RootfsStore } from '../image/rootfs.ts';
+import type { ImageRecord } from '../model/image.ts';
+import { parseReference } from '../model/image-reference.ts';
+import { formatPlatform, HOST_PLATFORM, rankPlatform, type Platform } from '../model/platform.ts';
+import type { ReportNews } from '../model/build-news.ts';
+import type { BuildParts } from './build-parts.ts';
+import type { BuildCacheRecord, BuildPruneOptions, PrunedBuildCache } from '../model/build-cache.ts';
+import { pruneCache } from './cache-prune.ts';
+import { cacheRecords } from './cache-records.ts';
+import { CacheMounts } from './cache-mounts.ts';
+import type { BuildRequest } from './build-request.ts';
+import { GlobalArgs } from './dockerfile/build-args.ts';
+import { parseDockerfile, type Dockerfile, type Stage } from './dockerfile/dockerfile.ts';
+import { expandWord } from './dockerfile/expand.ts';
+import type { StageInstruction } from './dockerfile/instruction.ts';
+import { OrderedNews } from './ordered-news.ts';
+import { StageBuild } from './stage-build.ts';
+import { planStages, type PlannedStage } from './stage-graph.ts';
+import { buildStages } from './stage-pool.ts';
+import { StepCache } from './step-cache.ts';
+import type { StepHost } from './step-host.ts';
+import { WorkDirectories } from './work-directory.ts';
+
+export interface BuilderDeps {
+  readonly images: ImageStore;
+  readonly rootfs: RootfsStore;
+  readonly host: StepHost;
+  /** The builder's own directory in the data root. */
+  readonly directory: string;
+  /** In memory. */
+  readonly secretDirectory: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export class Builder {
+  readonly #deps: BuilderDeps;
+  readonly #steps: BuildSteps;
+  readonly #cache: StepCache;
+  readonly #cacheMounts: CacheMounts;
+  readonly #work: WorkDirectories;
+  readonly #secrets: WorkDirectories;
+
+  constructor(deps: BuilderDeps) {
+    const { directory } = deps;
+    this.#deps = deps;
+    this.#steps = new BuildSteps(deps.images, deps.rootfs, join(directory, 'mounts'));
+    this.#cache = new StepCache(join(directory, 'cache.json'), this.#steps, deps.clock, deps.log);
+    this.#cacheMounts = new CacheMounts(join(directory, 'cache-mounts'));
+    this.#work = new WorkDirectories(join(directory, 'work'));
+    this.#secrets = new WorkDirectories(deps.secretDirectory);
+  }
+
+  /** A directory for a context; the caller removes it. */
+  makeDirectory(): ReturnType<WorkDirectories['make']> {
+    return this.#work.make();
+  }
+
+  close(): void {
+    this.#cache.save();
+  }
+
+  /** Resolves to the image's id. @throws invalid in Docker's words; StepFailure; BuildCancelled */
+  async build(request: BuildRequest, report: ReportNews, signal: AbortSignal): Promise<string> {
+    for (const tag of request.tags)
+      if (parseReference(tag).digest !== '') throw invalid('refusing to create a tag with a digest reference');
+    const file = parseDockerfile(request.dockerfile);
+    for (const text of file.warnings) report({ news: 'warning', text });
+    const held: string[] = [];
+    const work = this.#work.make();
+    const secrets = this.#secrets.make();
+    try {
+      const image = await this.#run(request, file, report, signal, {
+        held,
+        workDirectory: work.path,
+        secretDirectory: secrets.path,
+      });
+      this.#steps.publish(image.id, request.tags);
+      this.#deps.host.announceImage(
+        image.id,
+        request.tags.map((tag) => tag),
+      );
+      return image.id;
+    } finally {
+      this.#cache.letGo(held);
+      this.#cache.save();
+      await secrets.remove();
+      await work.remove();
+    }
+  }
+
+  async #run(
+    request: BuildRequest,
+    file: Dockerfile,
+    report: ReportNews,
+    signal: AbortSignal,
+    own: Pick<BuildParts, 'held' | 'workDirectory' | 'secretDirectory'>,
+  ): Promise<ImageRecord> {
+    const platform = request.platform ?? HOST_PLATFORM;
+    const globalArgs = new GlobalArgs({ given: request.args, predefined: platformArgs(platform) });
+    const word = (text: string): string => expandWord(text, globalArgs.value, { escape: file.escape });
+    const count = file.args.length;
+    // FROM lines need them; that they are told of comes first, with the number of all steps.
+    for (const instruction of file.args)
+      for (const { key, value } of instruction.args)
+        globalArgs.declare(word(key), value === undefined ? undefined : word(value));
+    const bases = new Map(file.stages.map((stage) => [stage.index, word(stage.from.base)]));
+    const planned = planStages(file, request.target, (stage) => bases.get(stage.index)!);
+    const instructions = instructionsOf(planned, request.labels);
+    const steps = count + planned.reduce((sum, { stage }) => sum + 1 + instructions.get(stage.index)!.length, 0);
+    file.args.forEach((instruction, i) => report({ news: 'step', step: i + 1, steps, text: instruction.original }));
+    const firstSteps = new Map<number, number>();
+    let next = count + 1;
+    for (const { stage } of planned) {
+      firstSteps.set(stage.index, next);
+      next += 1 + instructions.get(stage.index)!.length;
+    }
+    const results = new Map<number, ImageRecord>();
+    // What one stage fails with, or the client's leaving, ends the others.
+    const ending = new AbortController();
+    const together = AbortSignal.any([signal, ending.signal]);
+    const parts: BuildParts = {
+      ...own,
+      request,
+      host: this.#deps.host,
+      steps: this.#steps,
+      cache: this.#cache,
+      cacheMounts: this.#cacheMounts,
+      stages: file.stages,
+      escape: file.escape,
+      globalArgs,
+      platform,
+      signal: together,
+      stageImage: async (index) => results.get(index)!,
+      image: (reference, wanted) => this.#image(request, reference, wanted ?? request.platform, report, together),
+    };
+    const news = new OrderedNews(
+      planned.map(({ stage }) => stage.index),
+      report,
+    );
+    const build = async ({ stage }: PlannedStage): Promise<ImageRecord> => {
+      const order = {
+        stage,
+        base: bases.get(stage.index)!,
+        instructions: instructions.get(stage.index)!,
+        firstStep: firstSteps.get(stage.index)!,
+        steps,
+      };
+      try {
+        const image = await new StageBuild(parts, order, news.of(stage.index)).run();
+        results.set(stage.index, image);
+        return image;
+      } catch (error) {
+        ending.abort();
+        throw error;
+      } finally {
+        news.end(stage.index);
+      }
+    };
+    const done = await buildStages(planned, build);
+    const unused = globalArgs.unused();
+    if (unused.length > 0)
+      report({ news: 'warning', text: `One or more build-args [${unused.join(' ')}] were not consumed` });
+    return done.get(planned.at(-1)!.stage.index)!;
+  }
+
+  async #image(
+    request: BuildRequest,
+    reference: string,
+    platform: Platform | undefined,
+    report: ReportNews,
+    signal: AbortSignal,
+  ): Promise<ImageRecord> {
+    const { host } = this.#deps;
+    const isId = /^sha256:[0-9a-f]{64}$/.test(reference);
+    const here = host.findImage(reference);
+    const fits = here && (platform === undefined || rankPlatform(here, platform) > 0);
+    if (here && fits && (isId || !request.pull)) return here;
+    if (!isId) {
+      try {
+        const wanted = platform === undefined ? '' : formatPlatform(platform);
+        await host.pullImage(
+          reference,
+          request.auth(reference),
+          wanted,
+          (message) => report({ news: 'pull', message }),
+          signal,
+        );
+      } catch (error) {
+        if (errorKind(error) !== 'unavailable' || !here || !fits || request.pull) throw error;
+      }
+    }
+    const found = host.findImage(reference);
+    if (!found) throw invalid(`No such image: ${reference}`);
+    return found;
+  }
+
+  /** What the cache holds. */
+  records(): Promise<BuildCacheRecord[]> {
+    return cacheRecords(this.#cache, this.#cacheMounts, this.#steps);
+  }
+
+  prune(options: BuildPruneOptions): Promise<PrunedBuildCache> {
+    return pruneCache(this.#cache, this.#cacheMounts, this.#steps, this.#deps.clock, options);
+  }
+}
+
+function platformArgs(target: Platform): ReadonlyMap<string, string> {
+  const of = (name: string, { os, architecture, variant }: Platform): [string, string][] => [
+    [`${name}PLATFORM`, formatPlatform({ os, architecture, variant })],
+    [`${name}OS`, os],
+    [`${name}ARCH`, architecture],
+    [`${name}VARIANT`, variant],
+  ];
+  return new Map([...of('BUILD', HOST_PLATFORM), ...of('TARGET', target)]);
+}
+
+/** The labels of the request are the last of the target's. */
+function instructionsOf(
+  planned: readonly PlannedStage[],
+  labels: Readonly<Record<string, string>>,
+): ReadonlyMap<number, readonly StageInstruction[]> {
+  const target = planned.at(-1)!.stage;
+  const added = Object.keys(labels)
+    .sort()
+    .map((key): StageInstruction => {
+      // As they are: nothing of them is a variable.
+      const [name, value] = [literal(key), literal(labels[key]!)];
+      return { kind: 'label', pairs: [{ key: name, value }], original: `LABEL ${key}=${labels[key]!}`, line: 0 };
+    });
+  return new Map(
+    planned.map(({ stage }: { readonly stage: Stage }) => [
+      stage.index,
+      stage === target ? [...stage.instructions, ...added] : stage.instructions,
+    ]),
+  );
+}
+
+const literal = (text: string): string => `'${text.replaceAll("'", `'"'"'`)}'`;

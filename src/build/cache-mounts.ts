@@ -1,0 +1,99 @@
+/** `--mount=type=cache`: directories that stay between builds. */
+import { createHash } from 'node:crypto';
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { removeTree } from '../base/remove-tree.ts';
+import { KeyedLock } from '../base/keyed-lock.ts';
+import { treeSizeBytes } from '../image/tree-size.ts';
+
+export interface CacheMountOrder {
+  readonly id: string;
+  readonly sharing: 'shared' | 'private' | 'locked';
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Fills a new one. */
+  readonly fill: (directory: string) => Promise<void>;
+}
+
+export interface CacheMountUse {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly createdAtMs: number;
+  readonly lastUsedAtMs: number;
+  readonly inUse: boolean;
+}
+
+const MAX_PRIVATE = 100;
+
+export class CacheMounts {
+  readonly #root: string;
+  readonly #locks = new KeyedLock();
+  readonly #users = new Map<string, number>();
+
+  constructor(root: string) {
+    this.#root = root;
+    mkdirSync(root, { recursive: true, mode: 0o700 });
+    for (const name of readdirSync(root)) if (name.includes('.')) void removeTree(join(root, name)).catch(() => {});
+  }
+
+  async use<T>(order: CacheMountOrder, work: (directory: string) => Promise<T>): Promise<T> {
+    const name = createHash('sha256').update(order.id).digest('hex');
+    if (order.sharing === 'locked') return await this.#locks.run(name, () => this.#using(name, order, work));
+    if (order.sharing === 'shared') return await this.#using(name, order, work);
+    for (let i = 0; i < MAX_PRIVATE; i++) {
+      const own = i === 0 ? name : `${name}-${i}`;
+      if (!this.#users.has(own)) return await this.#using(own, order, work);
+    }
+    return await this.#using(name, order, work);
+  }
+
+  async #using<T>(name: string, order: CacheMountOrder, work: (directory: string) => Promise<T>): Promise<T> {
+    const path = join(this.#root, name);
+    this.#users.set(name, (this.#users.get(name) ?? 0) + 1);
+    try {
+      await this.#locks.run(`make ${name}`, () => this.#make(path, order));
+      return await work(path);
+    } finally {
+      const left = this.#users.get(name)! - 1;
+      if (left > 0) this.#users.set(name, left);
+      else this.#users.delete(name);
+    }
+  }
+
+  async #make(path: string, order: CacheMountOrder): Promise<void> {
+    if (existsSync(path)) return;
+    const beside = `${path}.new`;
+    await removeTree(beside).catch(() => {});
+    mkdirSync(beside, { mode: 0o700 });
+    await order.fill(beside);
+    chownSync(beside, order.uid, order.gid);
+    chmodSync(beside, order.mode);
+    renameSync(beside, path);
+  }
+
+  async all(): Promise<CacheMountUse[]> {
+    const found: CacheMountUse[] = [];
+    for (const name of readdirSync(this.#root)) {
+      if (name.includes('.')) continue;
+      const path = join(this.#root, name);
+      const stats = statSync(path, { throwIfNoEntry: false });
+      if (!stats) continue;
+      found.push({
+        name,
+        sizeBytes: await treeSizeBytes(path),
+        createdAtMs: stats.birthtimeMs,
+        lastUsedAtMs: Math.max(stats.mtimeMs, stats.atimeMs),
+        inUse: this.#users.has(name),
+      });
+    }
+    return found;
+  }
+
+  async remove(name: string): Promise<void> {
+    if (this.#users.has(name)) return;
+    const away = join(this.#root, `${name}.gone`);
+    renameSync(join(this.#root, name), away);
+    await removeTree(away);
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * Contexts from git, by the `git` program: only over the network, without anything that the host or the repository has
+ * configured, and without asking anybody.
+ */
+import { rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { invalid, systemError } from '../../base/errors.ts';
+import { runProgram } from '../../base/program.ts';
+import { openSource } from '../../image/trees/tree-sources.ts';
+
+export interface GitRepository {
+  readonly address: string;
+  /** A branch, a tag, a commit; '' = whatever is the default there. */
+  readonly ref: string;
+  /** The directory in it that is the context; '' = all. */
+  readonly directory: string;
+}
+
+const PATIENCE_MS = 10 * 60_000;
+
+/** As Docker tells them: 'git://', 'git@', 'github.com/', and what ends in '.git'. Undefined where it is none. */
+export function repositoryOf(remote: string): GitRepository | undefined {
+  const [address = '', fragment = ''] = remote.split(/#(.*)/s);
+  const isGit =
+    /^(git|ssh):\/\//i.test(address) ||
+    /^git@[\w.-]+:/.test(address) ||
+    /^github\.com\//i.test(address) ||
+    /^https?:\/\/.*\.git$/i.test(address);
+  if (!isGit) return undefined;
+  const [ref = '', directory = ''] = fragment.split(/:(.*)/s);
+  return { address: /^github\.com\//i.test(address) ? `https://${address}` : address, ref, directory };
+}
+
+export async function fetchRepository(repository: GitRepository, into: string, signal: AbortSignal): Promise<void> {
+  const { address, ref, directory } = repository;
+  if (ref.startsWith('-') || address.startsWith('-')) throw invalid(`invalid git reference: ${ref}`);
+  const git = async (...args: string[]): Promise<void> => {
+    const result = await runProgram('git', ['-c', 'core.symlinks=true', '-c', 'core.hooksPath=/dev/null', ...args], {
+      cwd: into,
+      signal,
+      timeoutMs: PATIENCE_MS,
+      env: {
+        PATH: process.env['PATH'],
+        HOME: into,
+        GIT_CONFIG_NOSYSTEM: '1',
+        GIT_CONFIG_GLOBAL: '/dev/null',
+        GIT_TERMINAL_PROMPT: '0',
+        GIT_ALLOW_PROTOCOL: 'http:https:git:ssh',
+        GIT_PROTOCOL_FROM_USER: '0',
+      },
+    });
+    if (result.code !== 0)
+      throw systemError(`failed to fetch remote ${address}: ${result.stderr.trim().slice(0, 2000)}`);
+  };
+  await git('init', '--quiet', '--initial-branch=master');
+  await git('remote', 'add', 'origin', '--', address);
+  await git('fetch', '--quiet', '--depth=1', '--no-tags', 'origin', '--', ref === '' ? 'HEAD' : ref);
+  await git('checkout', '--quiet', '--force', 'FETCH_HEAD');
+  await rm(join(into, '.git'), { recursive: true, force: true });
+  if (directory !== '') await narrow(into, directory);
+}
+
+/** Only that directory is left; it may not be a link that leads elsewhere. */
+async function narrow(into: string, directory: string): Promise<void> {
+  const found = openSource(into, directory);
+  const { path, isDirectory } = found;
+  found.close();
+  if (!isDirectory) throw invalid(`subdir: not a directory: ${directory}`);
+  const beside = `${into}.part`;
+  await rename(join(into, path), beside);
+  for (const name of await readdir(into)) await rm(join(into, name), { recursive: true, force: true });
+  for (const name of await readdir(beside)) await rename(join(beside, name), join(into, name));
+  await rm(beside, { recursive: true, force: true });
+}

@@ -1,0 +1,177 @@
+/**
+ * Which steps have been done before: the digest of what a step is (its instruction, the image below it, what is copied
+ * in) and the image that came of it. One file, written a moment after a change: what a crash loses of it is built again.
+ * What is not in it is no cache any more, and goes at the next start.
+ */
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { errorMessage } from '../base/errors.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import { map, matching, object, text, whole } from '../model/shape.ts';
+
+export interface CachedStep {
+  readonly imageId: string;
+  /** The image that it was made on; '' = none. */
+  readonly parent: string;
+  readonly description: string;
+  readonly sizeBytes: number;
+  readonly createdAtMs: number;
+  readonly lastUsedAtMs: number;
+  readonly uses: number;
+}
+
+/** What is asked of the store of images. */
+export interface KeptSteps {
+  keptIds(): string[];
+  release(ids: readonly string[]): void;
+  ownSizeBytes(id: string): number;
+  find(id: string): unknown;
+}
+
+const MAX_STEPS = 5000;
+const MAX_BYTES = 20 * 1000 ** 3;
+const SAVE_AFTER_MS = 200;
+
+const fileShape = object<{ readonly version: number; readonly steps: Readonly<Record<string, CachedStep>> }>({
+  version: whole,
+  steps: map(
+    object<CachedStep>({
+      imageId: matching(/^sha256:[0-9a-f]{64}$/, 'a digest'),
+      parent: text,
+      description: text,
+      sizeBytes: whole,
+      createdAtMs: whole,
+      lastUsedAtMs: whole,
+      uses: whole,
+    }),
+  ),
+});
+
+export class StepCache {
+  readonly #path: string;
+  readonly #store: KeptSteps;
+  readonly #clock: Pick<Clock, 'now'>;
+  readonly #log: Log;
+  readonly #steps: Map<string, CachedStep>;
+  /** Images of builds that are under way. */
+  readonly #inUse = new Map<string, number>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(path: string, store: KeptSteps, clock: Pick<Clock, 'now'>, log: Log) {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    this.#path = path;
+    this.#store = store;
+    this.#clock = clock;
+    this.#log = log;
+    this.#steps = this.#read();
+    const known = new Set([...this.#steps.values()].map(({ imageId }) => imageId));
+    store.release(store.keptIds().filter((id) => !known.has(id)));
+  }
+
+  #read(): Map<string, CachedStep> {
+    try {
+      const json: unknown = JSON.parse(readFileSync(this.#path, 'utf8'));
+      const complaint = fileShape(json);
+      if (complaint === undefined)
+        return new Map(Object.entries((json as { steps: Record<string, CachedStep> }).steps));
+      this.#log.warn({ complaint }, 'the cache of builds cannot be read: it begins anew');
+    } catch {
+      // There is none, or half of one: nothing is lost with it but time.
+    }
+    return new Map();
+  }
+
+  /** The image of a step, if it has been done and is here. Held until `letGo`. */
+  find(key: string): string | undefined {
+    const step = this.#steps.get(key);
+    if (!step) return undefined;
+    if (!this.#store.find(step.imageId)) {
+      this.#steps.delete(key);
+      return undefined;
+    }
+    this.#steps.set(key, { ...step, lastUsedAtMs: this.#clock.now(), uses: step.uses + 1 });
+    this.#saveSoon();
+    return step.imageId;
+  }
+
+  add(key: string, step: Pick<CachedStep, 'imageId' | 'parent' | 'description'>): void {
+    const now = this.#clock.now();
+    this.#steps.set(key, {
+      ...step,
+      description: step.description.slice(0, 500),
+      sizeBytes: this.#store.ownSizeBytes(step.imageId),
+      createdAtMs: now,
+      lastUsedAtMs: now,
+      uses: 0,
+    });
+    this.#saveSoon();
+  }
+
+  /** Not removed until it is let go as often. */
+  hold(imageId: string): void {
+    this.#inUse.set(imageId, (this.#inUse.get(imageId) ?? 0) + 1);
+  }
+
+  letGo(imageIds: readonly string[]): void {
+    for (const id of imageIds) {
+      const count = (this.#inUse.get(id) ?? 0) - 1;
+      if (count > 0) this.#inUse.set(id, count);
+      else this.#inUse.delete(id);
+    }
+    // Steps without a record: of a build without cache, or one that lost a race.
+    const known = new Set([...this.#steps.values()].map(({ imageId }) => imageId));
+    this.#store.release(imageIds.filter((id) => !known.has(id) && !this.#inUse.has(id)));
+    this.#trim();
+  }
+
+  isInUse(imageId: string): boolean {
+    return this.#inUse.has(imageId);
+  }
+
+  all(): (CachedStep & { readonly key: string })[] {
+    return [...this.#steps].map(([key, step]) => ({ ...step, key }));
+  }
+
+  /** Removes these, but for what builds are using; tells which. */
+  remove(keys: readonly string[]): (CachedStep & { readonly key: string })[] {
+    const gone = keys
+      .map((key) => ({ key, step: this.#steps.get(key) }))
+      .flatMap(({ key, step }) => (step && !this.#inUse.has(step.imageId) ? [{ ...step, key }] : []));
+    for (const { key } of gone) this.#steps.delete(key);
+    const wanted = new Set([...this.#steps.values()].map(({ imageId }) => imageId));
+    this.#store.release(gone.map(({ imageId }) => imageId).filter((id) => !wanted.has(id)));
+    this.save();
+    return gone;
+  }
+
+  /** What was not used for longest goes where there is too much. */
+  #trim(): void {
+    const steps = this.all().sort((a, b) => b.lastUsedAtMs - a.lastUsedAtMs);
+    let bytes = 0;
+    const over = steps.filter(({ sizeBytes }, i) => (bytes += sizeBytes) > MAX_BYTES || i >= MAX_STEPS);
+    if (over.length > 0) this.remove(over.map(({ key }) => key));
+  }
+
+  #saveSoon(): void {
+    this.#timer ??= setTimeout(() => this.save(), SAVE_AFTER_MS).unref();
+  }
+
+  save(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    try {
+      writeFileSync(`${this.#path}.new`, JSON.stringify({ version: 1, steps: Object.fromEntries(this.#steps) }), {
+        mode: 0o600,
+      });
+      renameSync(`${this.#path}.new`, this.#path);
+    } catch (error) {
+      this.#log.warn({ error: errorMessage(error) }, 'the cache of builds cannot be written');
+    }
+  }
+}
+
+/** Of JSON values, in this order. */
+export const stepKey = (...parts: readonly unknown[]): string =>
+  createHash('sha256').update(JSON.stringify(parts)).digest('hex');

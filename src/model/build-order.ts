@@ -1,0 +1,34 @@
+/** A build as the classic API asks for it. */
+import type { RegistryAuth } from './registry.ts';
+import type { ResourceSpec } from './resources.ts';
+
+/** How RUN steps run; what containers have by default where it says nothing. */
+export interface StepLimits {
+  /** 'default', 'none', 'host', 'container:...' or a network. */
+  readonly networkMode: string;
+  readonly extraHosts: readonly string[];
+  readonly shmSizeBytes: number;
+  readonly cgroupParent: string;
+  readonly securityOpt: readonly string[];
+  readonly resources: Partial<ResourceSpec>;
+}
+
+export interface BuildOrder {
+  /** An address of an archive, a Dockerfile or a git repository; '' = the context comes with the request. */
+  readonly remote: string;
+  /** In the context; '' = Dockerfile. */
+  readonly dockerfile: string;
+  readonly tags: readonly string[];
+  readonly args: ReadonlyMap<string, string | undefined>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly target: string;
+  readonly noCache: boolean;
+  readonly pull: boolean;
+  readonly platform: string;
+  readonly limits: StepLimits;
+  readonly cacheFrom: readonly string[];
+  readonly remove: boolean;
+  readonly forceRemove: boolean;
+  /** By the registries' names, as clients write them. */
+  readonly auths: ReadonlyMap<string, RegistryAuth>;
+}

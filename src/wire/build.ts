@@ -1,0 +1,36 @@
+/** Builds as Docker's API spells them. */
+import * as v from 'valibot';
+import { fields, integer, list, text } from './go-fields.ts';
+
+export const ulimitsSchema = list(fields({ Name: text(), Soft: integer(), Hard: integer() }));
+/** A value is null where only the name was given. */
+export const buildArgsSchema = v.record(v.string(), v.nullable(v.string()));
+export const labelsSchema = v.record(v.string(), v.string());
+export const textsSchema = v.array(v.string());
+
+export interface BuildPrunedJson {
+  CachesDeleted: readonly string[] | null;
+  SpaceReclaimed: number;
+}
+
+export interface BuildCacheJson {
+  ID: string;
+  Parent?: string;
+  Parents?: readonly string[];
+  Type: string;
+  Description: string;
+  InUse: boolean;
+  Shared: boolean;
+  Size: number;
+  CreatedAt: string;
+  LastUsedAt: string | null;
+  UsageCount: number;
+}
+
+/** A line of a build's output. */
+export interface BuildLineJson {
+  stream?: string;
+  aux?: { readonly ID: string };
+  errorDetail?: { readonly code?: number; readonly message: string };
+  error?: string;
+}
