@@ -77,10 +77,6 @@ export const MAY_JOIN_TREES: Readonly<Record<string, { readonly from: string; re
     from: 'root',
     because: "a directory of the builder's that was made a moment ago, and in it a name without a slash",
   },
-  'build/work-directory.ts': {
-    from: 'root',
-    because: "the directory of all builds under way, root's alone; behind it is a name of ours",
-  },
   'daemon/docker-installed.ts': { from: 'root', because: "the host's own root" },
   'daemon/private-mounts.ts': {
     from: '/proc/${pid}/root',

@@ -1,5 +1,6 @@
 /** RUN: a container of the image so far, whose changes become a layer. */
 import { invalid } from '../base/errors.ts';
+import { missingPlaces, removeStubs } from '../image/trees/mount-stubs.ts';
 import { digestSource } from '../image/trees/tree-digest.ts';
 import { oneSource } from '../image/trees/tree-sources.ts';
 import type { ImageConfig } from '../model/image.ts';
@@ -109,6 +110,9 @@ async function execute(
   const { parts, report } = stage;
   const { host, request, signal, steps } = parts;
   const { limits } = request;
+  const targets = prepared.mounts.map(({ target }) => target);
+  const stubs =
+    targets.length === 0 ? [] : await steps.reading(stage.image, async (root) => missingPlaces(root, targets));
   const { id, warnings } = await host.createStep({
     imageId: stage.image.id,
     config: stage.config,
@@ -135,13 +139,15 @@ async function execute(
     );
     if (signal.aborted) throw new BuildCancelled();
     if (code !== 0) throw new StepFailure(command, code);
-    const image = await steps.commit(stage.image, stage.describe(createdBy), host.stepChanges(id));
+    const changes = host.stepChanges(id);
+    removeStubs(changes, stubs);
+    const image = await steps.commit(stage.image, stage.describe(createdBy), changes);
     failed = false;
     return image;
   } finally {
     if (signal.aborted || (failed ? request.forceRemove : request.remove)) {
       await host.removeStep(id);
       report({ news: 'removed', containerId: id });
-    }
+    } else await host.keepStep(id);
   }
 }

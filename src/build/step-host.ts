@@ -32,6 +32,8 @@ export interface StepHost {
   /** What it changed, as a directory of an overlay. */
   stepChanges(id: string): string;
   removeStep(id: string): Promise<void>;
+  /** It stays when the build ends. */
+  keepStep(id: string): Promise<void>;
   /** 'user:group' as numbers, by the accounts of the tree. */
   ownerIn(root: string, text: string): Promise<{ readonly uid: number; readonly gid: number }>;
   findImage(reference: string): ImageRecord | undefined;

@@ -1,28 +1,31 @@
 /** Directories of builds that are under way: contexts, files that were fetched. None of them outlives its build. */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, renameSync } from 'node:fs';
-import { join } from 'node:path';
 import { removeTree } from '../base/remove-tree.ts';
 
 export class WorkDirectories {
   readonly #root: string;
+  readonly #trash: string;
 
-  /** What a crash left is removed. */
+  /** What a crash left is out of the way at once, and deleted soon after. */
   constructor(root: string) {
     this.#root = root;
-    mkdirSync(root, { recursive: true, mode: 0o700 });
-    for (const name of readdirSync(root)) void removeTree(join(root, name)).catch(() => {});
+    this.#trash = `${root}-gone`;
+    for (const directory of [this.#root, this.#trash]) mkdirSync(directory, { recursive: true, mode: 0o700 });
+    for (const name of readdirSync(this.#root)) renameSync(`${this.#root}/${name}`, `${this.#trash}/${name}`);
+    // What cannot be deleted now is tried again by the next daemon.
+    for (const name of readdirSync(this.#trash)) void removeTree(`${this.#trash}/${name}`).catch(() => {});
   }
 
   make(): { readonly path: string; remove(): Promise<void> } {
-    const path = join(this.#root, randomBytes(12).toString('hex'));
+    const name = randomBytes(12).toString('hex');
+    const path = `${this.#root}/${name}`;
     mkdirSync(path, { mode: 0o700 });
     return {
       path,
       remove: async () => {
-        const away = `${path}.gone`;
-        renameSync(path, away);
-        await removeTree(away);
+        renameSync(path, `${this.#trash}/${name}`);
+        await removeTree(`${this.#trash}/${name}`);
       },
     };
   }

@@ -99,6 +99,8 @@ export interface ContainerSpec {
   readonly volumes: readonly string[]; // paths of anonymous volumes; the image's merged in at create
   readonly shell: readonly string[] | null;
   readonly onBuild: readonly string[] | null;
+  /** A step of a build that is under way: it does not outlive its daemon. */
+  readonly buildStep?: boolean;
   readonly process: ProcessSpec;
   readonly host: HostSpec;
   readonly connection: ConnectionSpec;

@@ -287,6 +287,7 @@ export const containerShape = object<ContainerRecord>({
     volumes: texts,
     shell: nullable(texts),
     onBuild: nullable(texts),
+    buildStep: optional(flag),
     process: processSpec,
     host: hostSpec,
     connection: connectionSpec,

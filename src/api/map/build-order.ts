@@ -57,20 +57,19 @@ function readArgs(text: string): ReadonlyMap<string, string | undefined> {
 }
 
 function readLimits(query: Call['query']): BuildOrder['limits'] {
-  const whole = (name: string): number => query.integer(name) ?? 0;
   const ulimits = document(ulimitsSchema, query.text('ulimits'), [], 'error reading ulimit settings');
   return {
     networkMode: query.text('networkmode'),
     extraHosts: query.texts('extrahosts').filter((host) => host !== ''),
-    shmSizeBytes: whole('shmsize'),
+    shmSizeBytes: query.integer('shmsize') ?? 0,
     cgroupParent: query.text('cgroupparent'),
     securityOpt: document(textsSchema, query.text('securityopt'), [], 'error reading security options'),
     resources: {
-      memoryBytes: whole('memory'),
-      memorySwapBytes: whole('memswap'),
-      cpuShares: whole('cpushares'),
-      cpuPeriodUs: whole('cpuperiod'),
-      cpuQuotaUs: whole('cpuquota'),
+      memoryBytes: query.integer('memory') ?? 0,
+      memorySwapBytes: query.integer('memswap') ?? 0,
+      cpuShares: query.integer('cpushares') ?? 0,
+      cpuPeriodUs: query.integer('cpuperiod') ?? 0,
+      cpuQuotaUs: query.integer('cpuquota') ?? 0,
       cpusetCpus: query.text('cpusetcpus'),
       cpusetMems: query.text('cpusetmems'),
       ulimits: ulimits.map(({ Name, Soft, Hard }) => ({ name: Name, soft: Soft, hard: Hard })),

@@ -10,13 +10,17 @@ import { createContainer, type CreateNeeds } from '../container/container-create
 import { removeContainer } from '../container/container-remove.ts';
 import { startContainer } from '../container/container-start.ts';
 import { attachContainer, type AttachNeeds } from '../container/container-streams.ts';
+import type { ContainerTable } from '../container/container-table.ts';
 import { waitContainer } from '../container/container-views.ts';
 
 type StepNeeds = CreateNeeds &
   AttachNeeds &
   Parameters<typeof removeContainer>[0] &
   Parameters<typeof startContainer>[0] &
-  Parameters<typeof waitContainer>[0] & { readonly rootfs: Pick<RootfsContents, 'upperDir'> };
+  Parameters<typeof waitContainer>[0] & {
+    readonly rootfs: Pick<RootfsContents, 'upperDir'>;
+    readonly containers: Pick<ContainerTable, 'all'>;
+  };
 
 export interface StepOrder {
   readonly imageId: string;
@@ -47,18 +51,31 @@ export function stepContainers(needs: StepNeeds) {
       signal: AbortSignal,
     ): Promise<number> => runStep(needs, id, output, signal),
     stepChanges: (id: string): string => needs.rootfs.upperDir(id),
-    async removeStep(id: string): Promise<void> {
-      try {
-        await removeContainer(needs, id, { force: true, volumes: true, link: false });
-      } catch (error) {
-        if (errorKind(error) !== 'notFound') throw error; // somebody else was faster
-      }
+    removeStep: (id: string): Promise<void> => removeStep(needs, id),
+    /** It is the user's from now on: what went wrong can be looked at in it. */
+    async keepStep(id: string): Promise<void> {
+      await needs.containers.lockedEvenIfGone(id, async (held) => {
+        await held?.save((now) => ({ ...now, spec: { ...now.spec, buildStep: false } }));
+      });
+    },
+    /** Those of a daemon that was killed. */
+    async removeLeft(): Promise<void> {
+      const left = needs.containers.all().filter(({ spec }) => spec.buildStep);
+      await Promise.all(left.map(({ id }) => removeStep(needs, id)));
     },
     ownerIn: async (root: string, text: string) => {
       const { uid, gid } = await resolveUser(root, { user: text, groupAdd: [], container: 'of the build' });
       return { uid, gid };
     },
   };
+}
+
+async function removeStep(needs: StepNeeds, id: string): Promise<void> {
+  try {
+    await removeContainer(needs, id, { force: true, volumes: true, link: false });
+  } catch (error) {
+    if (errorKind(error) !== 'notFound') throw error; // somebody else was faster
+  }
 }
 
 async function runStep(
@@ -122,6 +139,7 @@ function stepSpec({ imageId, config, command, env, limits, mounts }: StepOrder):
     volumes: [],
     shell: config.shell,
     onBuild: null,
+    buildStep: true,
     process: {
       hostname: '',
       domainname: '',
