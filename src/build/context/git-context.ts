@@ -2,9 +2,8 @@
  * Contexts from git, by the `git` program: only over the network, without anything that the host or the repository has
  * configured, and without asking anybody.
  */
-import { rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readdir } from 'node:fs/promises';
 import { invalid, systemError } from '../../base/errors.ts';
 import { runProgram } from '../../base/program.ts';
 import { openSource } from '../../image/trees/tree-sources.ts';
@@ -35,7 +34,7 @@ export function repositoryOf(remote: string): GitRepository | undefined {
 export async function fetchRepository(repository: GitRepository, into: string, signal: AbortSignal): Promise<void> {
   const { address, ref, directory } = repository;
   if (ref.startsWith('-') || address.startsWith('-')) throw invalid(`invalid git reference: ${ref}`);
-  const git = async (...args: string[]): Promise<void> => {
+  const git = async (...args: string[]): Promise<string | undefined> => {
     const result = await runProgram('git', ['-c', 'core.symlinks=true', '-c', 'core.hooksPath=/dev/null', ...args], {
       cwd: into,
       signal,
@@ -50,13 +49,23 @@ export async function fetchRepository(repository: GitRepository, into: string, s
         GIT_PROTOCOL_FROM_USER: '0',
       },
     });
-    if (result.code !== 0)
-      throw systemError(`failed to fetch remote ${address}: ${result.stderr.trim().slice(0, 2000)}`);
+    return result.code === 0 ? undefined : result.stderr.trim().slice(0, 2000);
   };
-  await git('init', '--quiet', '--initial-branch=master');
-  await git('remote', 'add', 'origin', '--', address);
-  await git('fetch', '--quiet', '--depth=1', '--no-tags', 'origin', '--', ref === '' ? 'HEAD' : ref);
-  await git('checkout', '--quiet', '--force', 'FETCH_HEAD');
+  const must = (complaint: string | undefined): void => {
+    if (complaint !== undefined) throw systemError(`failed to fetch remote ${address}: ${complaint}`);
+  };
+  must(await git('init', '--quiet', '--initial-branch=build-context'));
+  must(await git('remote', 'add', 'origin', '--', address));
+  const shallow = await git('fetch', '--quiet', '--depth=1', '--no-tags', 'origin', '--', ref === '' ? 'HEAD' : ref);
+  // Some servers give no single commit, or nothing without what was before it.
+  if (shallow === undefined) must(await git('checkout', '--quiet', '--force', 'FETCH_HEAD'));
+  else if (ref === '') {
+    must(await git('fetch', '--quiet', '--no-tags', 'origin', '--', 'HEAD'));
+    must(await git('checkout', '--quiet', '--force', 'FETCH_HEAD'));
+  } else {
+    must(await git('fetch', '--quiet', '--tags', 'origin', '--', '+refs/heads/*:refs/heads/*'));
+    must(await git('checkout', '--quiet', '--force', '--detach', ref));
+  }
   await rm(join(into, '.git'), { recursive: true, force: true });
   if (directory !== '') await narrow(into, directory);
 }
@@ -67,6 +76,7 @@ async function narrow(into: string, directory: string): Promise<void> {
   const { path, isDirectory } = found;
   found.close();
   if (!isDirectory) throw invalid(`subdir: not a directory: ${directory}`);
+  if (path === '/') return;
   const beside = `${into}.part`;
   await rename(join(into, path), beside);
   for (const name of await readdir(into)) await rm(join(into, name), { recursive: true, force: true });
