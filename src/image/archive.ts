@@ -29,7 +29,7 @@ import { goFileMode } from './go-file-mode.ts';
 import { packDirectory, packFile } from './pack-tree.ts';
 import { TarFilter } from './tar-filter.ts';
 import type { TarEntry, TarVerdict, TarVisitor } from './tar-reader.ts';
-import { formatTarHeader } from './tar-headers.ts';
+import { formatTarHeader } from '../base/tar-headers.ts';
 import type { ExtractionTarget } from './tree-extraction.ts';
 import { cleanEntryName } from './whiteouts.ts';
 import type { PathStat } from '../model/path-stat.ts';

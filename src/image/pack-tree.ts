@@ -15,7 +15,7 @@ import { readLink, type RootPath } from '../kernel/root-path.ts';
 import { childEnd, openPipe } from '../kernel/spawn.ts';
 import { closeFd, openFd } from '../kernel/descriptors.ts';
 import { readXattrs } from '../kernel/xattr.ts';
-import { formatTarHeader, padding, TAR_BLOCK, type PaxRecords, type TarHeader } from './tar-headers.ts';
+import { formatTarHeader, padding, TAR_BLOCK, type PaxRecords, type TarHeader } from '../base/tar-headers.ts';
 
 const OPTIONS = [
   '--create',

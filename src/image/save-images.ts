@@ -19,7 +19,7 @@ import { digestHex, digestOf } from './blob-store.ts';
 import { readDecompressed } from './compression.ts';
 import type { ImageCatalog } from './image-catalog.ts';
 import { OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, type Descriptor } from './media-types.ts';
-import { formatTarHeader, padding, TAR_BLOCK } from './tar-headers.ts';
+import { formatTarHeader, padding, TAR_BLOCK } from '../base/tar-headers.ts';
 
 interface Selection {
   readonly record: ImageRecord;

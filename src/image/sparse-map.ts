@@ -2,7 +2,7 @@
  * Files with holes in archives: where the pieces that an archive holds belong. GNU tar has written them in four forms.
  */
 import { invalid } from '../base/errors.ts';
-import { TAR_BLOCK, readTarNumber, type PaxRecords } from './tar-headers.ts';
+import { TAR_BLOCK, readTarNumber, type PaxRecords } from '../base/tar-headers.ts';
 
 export interface SparseMap {
   /** [offset, length], in order, none over another. */

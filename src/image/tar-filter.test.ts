@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { TarFilter } from './tar-filter.ts';
 import { TarReader, type TarEntry, type TarVisitor } from './tar-reader.ts';
-import { formatTarHeader, padding, parsePax, formatPax, parseTarHeader, type TarHeader } from './tar-headers.ts';
+import { formatTarHeader, padding, parsePax, formatPax, parseTarHeader, type TarHeader } from '../base/tar-headers.ts';
 import { scanTar } from './tar-scan.ts';
 import { LayerToOverlay, OverlayToLayer } from './whiteouts.ts';
 

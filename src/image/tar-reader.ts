@@ -4,7 +4,14 @@
  * has come.
  */
 import { invalid } from '../base/errors.ts';
-import { isZeroBlock, parsePax, parseTarHeader, TAR_BLOCK, type PaxRecords, type TarHeader } from './tar-headers.ts';
+import {
+  isZeroBlock,
+  parsePax,
+  parseTarHeader,
+  TAR_BLOCK,
+  type PaxRecords,
+  type TarHeader,
+} from '../base/tar-headers.ts';
 
 export interface TarEntry {
   /** With the extensions applied: name, link name, size, ids and time are the real ones. */

@@ -1,7 +1,7 @@
 /** Reads the headers of an uncompressed archive on disk and passes over what is between them. */
 import { open } from 'node:fs/promises';
 import { TarReader, type TarVisitor } from './tar-reader.ts';
-import { TAR_BLOCK } from './tar-headers.ts';
+import { TAR_BLOCK } from '../base/tar-headers.ts';
 
 const WINDOW_BYTES = 64 * 1024;
 

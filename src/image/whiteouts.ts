@@ -3,7 +3,7 @@
  * below is one that has '.wh..wh..opq'; overlayfs uses a character device 0:0 and an extended attribute. Both
  * translations are made on the tar stream, so that the files are never on disk in the wrong form.
  */
-import { formatTarHeader, type PaxRecords, type TarHeader } from './tar-headers.ts';
+import { formatTarHeader, type PaxRecords, type TarHeader } from '../base/tar-headers.ts';
 import type { TarEntry, TarVerdict, TarVisitor } from './tar-reader.ts';
 
 const PREFIX = '.wh.';

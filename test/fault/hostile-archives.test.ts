@@ -7,7 +7,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { formatTarHeader, padding, type TarHeader } from '../../src/image/tar-headers.ts';
+import { formatTarHeader, padding, type TarHeader } from '../../src/base/tar-headers.ts';
 import { TestEngine } from '../harness/test-engine.ts';
 
 let engine: TestEngine;

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { formatTarHeader, type TarHeader } from '../../src/image/tar-headers.ts';
+import { formatTarHeader, type TarHeader } from '../../src/base/tar-headers.ts';
 import { check, run } from '../harness/host.ts';
 import { digestOf } from '../../src/image/blob-store.ts';
 import { TestEngine, until } from '../harness/test-engine.ts';

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { removeTree } from '../../src/base/remove-tree.ts';
-import { formatTarHeader, type TarHeader } from '../../src/image/tar-headers.ts';
+import { formatTarHeader, type TarHeader } from '../../src/base/tar-headers.ts';
 import { TarExtraction } from '../../src/image/tar-extraction.ts';
 
 function header(name: string, rest: Partial<TarHeader> = {}): Buffer {

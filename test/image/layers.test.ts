@@ -12,7 +12,7 @@ import { gzipSync } from 'node:zlib';
 import { execFileSync } from 'node:child_process';
 import { EMPTY_IMAGE_CONFIG } from '../../src/image/image-config.ts';
 import { readXattr } from '../../src/kernel/xattr.ts';
-import { formatTarHeader, padding, type TarHeader } from '../../src/image/tar-headers.ts';
+import { formatTarHeader, padding, type TarHeader } from '../../src/base/tar-headers.ts';
 import {
   eventually,
   importTree,

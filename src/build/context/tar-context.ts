@@ -6,7 +6,7 @@ import { decompressStream } from '../../image/compression.ts';
 import { extractTar } from '../../image/extract-tar.ts';
 import { readTextFile, removeFile } from '../../image/trees/context-files.ts';
 import { MAX_DOCKERFILE_BYTES } from '../dockerfile/limits.ts';
-import { IgnorePatterns } from './ignore-patterns.ts';
+import { IgnorePatterns } from '../../base/ignore-patterns.ts';
 
 /** Owners are root's: whoever made the archive has no accounts here. */
 export async function receiveContext(body: Readable, directory: string, signal: AbortSignal): Promise<void> {

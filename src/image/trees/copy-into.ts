@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 import { errorKind } from '../../base/errors.ts';
 import { decompressStream } from '../compression.ts';
 import { extractTar } from '../extract-tar.ts';
-import { formatTarHeader, isZeroBlock, parseTarHeader, TAR_BLOCK } from '../tar-headers.ts';
+import { formatTarHeader, isZeroBlock, parseTarHeader, TAR_BLOCK } from '../../base/tar-headers.ts';
 import { asBytes, evaluateInRoot, resolveInRoot } from '../../kernel/root-path.ts';
 import { fileContent } from './file-content.ts';
 import { ARCHIVE_END, archiveTree } from './tree-archive.ts';

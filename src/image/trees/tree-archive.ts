@@ -1,5 +1,5 @@
 /** A tree, or a part of it, as an archive under other names and with other owners: what COPY puts into an image. */
-import { padding, formatTarHeader, TAR_BLOCK, type PaxRecords, type TarHeader } from '../tar-headers.ts';
+import { padding, formatTarHeader, TAR_BLOCK, type PaxRecords, type TarHeader } from '../../base/tar-headers.ts';
 import { asText } from '../../kernel/root-path.ts';
 import { fileContent } from './file-content.ts';
 import { walkTree, type TreeEntry, type WalkOptions } from './tree-walk.ts';

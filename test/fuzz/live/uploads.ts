@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import type { Input } from '../campaign.ts';
 import { mutateBytes } from '../mutate.ts';
 import { hostileText, type Random } from '../random.ts';
-import { formatTarHeader, padding } from '../../../src/image/tar-headers.ts';
+import { formatTarHeader, padding } from '../../../src/base/tar-headers.ts';
 import { PURE_TARGETS } from '../targets/all.ts';
 import type { LiveTarget } from './live-target.ts';
 import { faultOfAnswer, type Answered } from './routes.ts';

@@ -13,13 +13,7 @@ import {
   withDefaultTag,
 } from '../../../src/model/image-reference.ts';
 import { parseChallenges } from '../../../src/image/registry/challenges.ts';
-import {
-  formatTarHeader,
-  padding,
-  TAR_BLOCK,
-  type PaxRecords,
-  type TarHeader,
-} from '../../../src/image/tar-headers.ts';
+import { formatTarHeader, padding, TAR_BLOCK, type PaxRecords, type TarHeader } from '../../../src/base/tar-headers.ts';
 import { TarReader, type TarVisitor } from '../../../src/image/tar-reader.ts';
 import { LayerToOverlay, OverlayToLayer } from '../../../src/image/whiteouts.ts';
 import assert from 'node:assert/strict';

@@ -1,5 +1,5 @@
 /** What comes with the context of a build: Dockerfiles and lists of files to leave out. */
-import { IgnorePatterns } from '../../../src/build/context/ignore-patterns.ts';
+import { IgnorePatterns } from '../../../src/base/ignore-patterns.ts';
 import { parseDockerfile, parseTrigger } from '../../../src/build/dockerfile/dockerfile.ts';
 import { expandWord, expandWords } from '../../../src/build/dockerfile/expand.ts';
 import { readMount } from '../../../src/build/dockerfile/run-mount.ts';

@@ -2,7 +2,7 @@
  * The tar header blocks, read and written. Strings are latin1, a character a byte: names and extended attributes come
  * out as they went in, whatever their encoding.
  */
-import { invalid } from '../base/errors.ts';
+import { invalid } from './errors.ts';
 
 export const TAR_BLOCK = 512;
 

@@ -1,6 +1,6 @@
 /** `.dockerignore`, and the `--exclude` of COPY and ADD: which files of a tree are not there for the build. */
 import { posix } from 'node:path';
-import { invalid } from '../../base/errors.ts';
+import { invalid } from './errors.ts';
 import { PathGlob } from './path-glob.ts';
 
 const MAX_PATTERNS = 10_000;

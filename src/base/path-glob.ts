@@ -2,7 +2,7 @@
  * Patterns of paths: '*' and '?' stay within a name, '[a-z]' is one character, '**' goes across directories. All ways in
  * which a path may match are followed at once: the time is bounded by pattern times path.
  */
-import { invalid } from '../../base/errors.ts';
+import { invalid } from './errors.ts';
 
 type Token =
   | { readonly is: 'char'; readonly char: string }
