@@ -40,8 +40,8 @@ const sorted = times.slice(1).sort((a, b) => a - b); // the first has warmed up
 process.stdout.write(`${sorted[Math.floor(sorted.length / 2)]}\n`);
 
 async function once(id) {
-  const [bundle, root, exits] = ['bundle', 'state', 'exits'].map((name) => join(dir, id, name));
-  for (const path of [bundle, root, exits]) mkdirSync(path, { recursive: true });
+  const [bundle, root, exits, sockets] = ['bundle', 'state', 'exits', 'sockets'].map((name) => join(dir, id, name));
+  for (const path of [bundle, root, exits, sockets]) mkdirSync(path, { recursive: true });
   const cgroupsPath = join(source.linux.cgroupsPath, '..', `${container}-${id}`);
   writeFileSync(join(bundle, 'config.json'), JSON.stringify({ ...source, linux: { ...source.linux, cgroupsPath } }));
   const started = performance.now();
@@ -64,6 +64,8 @@ async function once(id) {
       exits,
       '-l',
       'none',
+      '--socket-dir-path',
+      sockets,
       '--runtime-arg',
       '--root',
       '--runtime-arg',
@@ -71,7 +73,10 @@ async function once(id) {
     ],
     { stdio: ['ignore', 'ignore', 'inherit', 'pipe'], env: { ...process.env, _OCI_SYNCPIPE: '3' } },
   );
-  const said = await new Promise((resolve) => conmon.stdio[3].once('data', (chunk) => resolve(String(chunk))));
+  const said = await new Promise((resolve) => {
+    conmon.stdio[3].once('data', (chunk) => resolve(String(chunk)));
+    conmon.stdio[3].once('end', () => resolve('nothing was said'));
+  });
   if (!/"data": [1-9]/.test(said)) throw new Error(`crun: ${said}`);
   const fifo = openSync(join(root, id, 'exec.fifo'), 'w');
   writeSync(fifo, '\0');

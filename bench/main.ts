@@ -194,6 +194,12 @@ async function report(
     `${facts.machine.cpus} x ${facts.machine.cpu}, Linux ${facts.machine.kernel}, load ${facts.machine.load.join(' ')}\n\n`,
   );
   process.stdout.write(`${table(results, options.engines)}\n`);
+  const keep = (profiles: readonly Profile[]): void => {
+    if (options.jsonPath === undefined) return;
+    mkdirSync(dirname(options.jsonPath), { recursive: true });
+    writeFileSync(options.jsonPath, asJson(results, { ...facts, profiles }));
+  };
+  keep([]); // profiles may fail: an engine may have ended
   const short = results.filter((result) => result.met === false);
   const shortOf = (prefix: string): boolean => options.profile || short.some(({ row }) => row.name.startsWith(prefix));
   const profiles: Profile[] = [];
@@ -211,9 +217,7 @@ async function report(
     const page = readFileSync(options.docPath, 'utf8');
     writeFileSync(options.docPath, inPage(page, results, options.engines, text));
   }
-  if (options.jsonPath === undefined) return;
-  mkdirSync(dirname(options.jsonPath), { recursive: true });
-  writeFileSync(options.jsonPath, asJson(results, { ...facts, profiles }));
+  keep(profiles);
 }
 
 function machineFacts(): {
