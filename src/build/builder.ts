@@ -12,7 +12,7 @@ import type { RootfsStore } from '../image/rootfs.ts';
 import type { ImageRecord } from '../model/image.ts';
 import { parseReference } from '../model/image-reference.ts';
 import { formatPlatform, HOST_PLATFORM, rankPlatform, type Platform } from '../model/platform.ts';
-import type { ReportNews } from '../model/build-news.ts';
+import type { ReportNews, ReportStepNews } from '../model/build-news.ts';
 import type { BuildParts } from './build-parts.ts';
 import type { BuildCacheRecord, BuildPruneOptions, PrunedBuildCache } from '../model/build-cache.ts';
 import { pruneCache } from './cache-prune.ts';
@@ -23,8 +23,10 @@ import { GlobalArgs } from './dockerfile/build-args.ts';
 import { parseDockerfile, type Dockerfile, type Stage } from './dockerfile/dockerfile.ts';
 import { expandWord } from './dockerfile/expand.ts';
 import type { StageInstruction } from './dockerfile/instruction.ts';
-import { OrderedNews } from './ordered-news.ts';
+import { asItHappens, OrderedNews } from './ordered-news.ts';
+import { NamedContexts } from './named-contexts.ts';
 import { StageBuild } from './stage-build.ts';
+import { stepId } from './step-id.ts';
 import { planStages, type PlannedStage } from './stage-graph.ts';
 import { buildStages } from './stage-pool.ts';
 import { StepCache } from './step-cache.ts';
@@ -75,7 +77,7 @@ export class Builder {
     for (const tag of request.tags)
       if (parseReference(tag).digest !== '') throw invalid('refusing to create a tag with a digest reference');
     const file = parseDockerfile(request.dockerfile);
-    for (const text of file.warnings) report({ news: 'warning', text });
+    for (const text of file.warnings) report({ news: 'warning', id: '', text });
     const held: string[] = [];
     const work = this.#work.make();
     const secrets = this.#secrets.make();
@@ -85,11 +87,11 @@ export class Builder {
         workDirectory: work.path,
         secretDirectory: secrets.path,
       });
-      this.#steps.publish(image.id, request.tags);
-      this.#deps.host.announceImage(
-        image.id,
-        request.tags.map((tag) => tag),
-      );
+      if (request.publish) {
+        this.#steps.publish(image.id, request.tags);
+        this.#deps.host.announceImage(image.id, request.tags);
+      }
+      await request.use?.(image);
       return image.id;
     } finally {
       this.#cache.letGo(held);
@@ -115,10 +117,16 @@ export class Builder {
       for (const { key, value } of instruction.args)
         globalArgs.declare(word(key), value === undefined ? undefined : word(value));
     const bases = new Map(file.stages.map((stage) => [stage.index, word(stage.from.base)]));
-    const planned = planStages(file, request.target, (stage) => bases.get(stage.index)!);
-    const instructions = instructionsOf(planned, request.labels);
+    const contexts = new NamedContexts(request.contexts, own.workDirectory);
+    const isReplaced = ({ from }: Stage): boolean => from.name !== '' && !!contexts.find(from.name, platform);
+    const planned = planStages(file, request.target, { baseOf: (stage) => bases.get(stage.index)!, isReplaced });
+    const instructions = instructionsOf(planned, request.labels, isReplaced);
     const steps = count + planned.reduce((sum, { stage }) => sum + 1 + instructions.get(stage.index)!.length, 0);
-    file.args.forEach((instruction, i) => report({ news: 'step', step: i + 1, steps, text: instruction.original }));
+    file.args.forEach(({ original: text }, i) => {
+      const id = stepId(-1, i, text);
+      report({ news: 'step', id, after: '', step: i + 1, steps, text, place: undefined });
+      report({ news: 'ended', id, outcome: 'done', message: '' });
+    });
     const firstSteps = new Map<number, number>();
     let next = count + 1;
     for (const { stage } of planned) {
@@ -140,14 +148,14 @@ export class Builder {
       escape: file.escape,
       globalArgs,
       platform,
+      contexts,
       signal: together,
       stageImage: async (index) => results.get(index)!,
-      image: (reference, wanted) => this.#image(request, reference, wanted ?? request.platform, report, together),
+      image: (reference, wanted, tell) => this.#image(request, reference, wanted ?? request.platform, tell, together),
     };
-    const news = new OrderedNews(
-      planned.map(({ stage }) => stage.index),
-      report,
-    );
+    const order = planned.map(({ stage }) => stage.index);
+    const news = request.ordered ? new OrderedNews(order, report) : asItHappens(report);
+    const lastSteps = new Map<number, string>();
     const build = async ({ stage }: PlannedStage): Promise<ImageRecord> => {
       const order = {
         stage,
@@ -155,6 +163,7 @@ export class Builder {
         instructions: instructions.get(stage.index)!,
         firstStep: firstSteps.get(stage.index)!,
         steps,
+        lastSteps,
       };
       try {
         const image = await new StageBuild(parts, order, news.of(stage.index)).run();
@@ -170,7 +179,7 @@ export class Builder {
     const done = await buildStages(planned, build);
     const unused = globalArgs.unused();
     if (unused.length > 0)
-      report({ news: 'warning', text: `One or more build-args [${unused.join(' ')}] were not consumed` });
+      report({ news: 'warning', id: '', text: `One or more build-args [${unused.join(' ')}] were not consumed` });
     return done.get(planned.at(-1)!.stage.index)!;
   }
 
@@ -178,7 +187,7 @@ export class Builder {
     request: BuildRequest,
     reference: string,
     platform: Platform | undefined,
-    report: ReportNews,
+    report: ReportStepNews,
     signal: AbortSignal,
   ): Promise<ImageRecord> {
     const { host } = this.#deps;
@@ -225,10 +234,11 @@ function platformArgs(target: Platform): ReadonlyMap<string, string> {
   return new Map([...of('BUILD', HOST_PLATFORM), ...of('TARGET', target)]);
 }
 
-/** The labels of the request are the last of the target's. */
+/** The labels of the request are the last of the target's; what is replaced has no instructions of its own. */
 function instructionsOf(
   planned: readonly PlannedStage[],
   labels: Readonly<Record<string, string>>,
+  isReplaced: (stage: Stage) => boolean,
 ): ReadonlyMap<number, readonly StageInstruction[]> {
   const target = planned.at(-1)!.stage;
   const added = Object.keys(labels)
@@ -239,10 +249,10 @@ function instructionsOf(
       return { kind: 'label', pairs: [{ key: name, value }], original: `LABEL ${key}=${labels[key]!}`, line: 0 };
     });
   return new Map(
-    planned.map(({ stage }: { readonly stage: Stage }) => [
-      stage.index,
-      stage === target ? [...stage.instructions, ...added] : stage.instructions,
-    ]),
+    planned.map(({ stage }) => {
+      const own = isReplaced(stage) ? [] : stage.instructions;
+      return [stage.index, stage === target ? [...own, ...added] : own];
+    }),
   );
 }
 

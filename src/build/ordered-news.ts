@@ -4,6 +4,14 @@
  */
 import type { BuildNews, ReportNews } from '../model/build-news.ts';
 
+/** Where nobody minds the order: see `BuildRequest.ordered`. */
+export interface StageNews {
+  of(stage: number): ReportNews;
+  end(stage: number): void;
+}
+
+export const asItHappens = (report: ReportNews): StageNews => ({ of: () => report, end: () => {} });
+
 /** Of one stage that waits: what comes beyond is left out, and that is told. */
 const MAX_WAITING_CHARS = 4 * 1024 * 1024;
 
@@ -13,7 +21,7 @@ interface Waiting {
   ended: boolean;
 }
 
-export class OrderedNews {
+export class OrderedNews implements StageNews {
   readonly #report: ReportNews;
   readonly #order: number[];
   readonly #waiting = new Map<number, Waiting>();

@@ -15,8 +15,12 @@ export interface PreparedMounts {
   readonly env: readonly string[];
 }
 
-/** Where `from=` leads: the files of a stage or an image; undefined = the context. */
-export type FindTree = (from: string) => Promise<ImageRecord | undefined>;
+/** Where `from=` leads: the files of a stage or an image, or a directory; neither = there is no context. */
+export type FindTree = (from: string) => Promise<FoundTree>;
+
+export type FoundTree =
+  | { readonly image: ImageRecord; readonly directory?: undefined }
+  | { readonly image?: undefined; readonly directory: string | undefined };
 
 /** All of them are there while `work` runs. */
 export async function withMounts<T>(
@@ -77,14 +81,13 @@ type Use<T> = (path: string) => Promise<T>;
 async function bound<T>(
   parts: BuildParts,
   mount: Extract<RunMount, { type: 'bind' }>,
-  image: ImageRecord | undefined,
+  { image, directory }: FoundTree,
   use: Use<T>,
 ): Promise<T> {
   if (image) return await (mount.readonly ? parts.steps.reading(image, use) : parts.steps.trying(image, use));
-  const { context } = parts.request;
-  if (context === undefined) throw invalid('missing build context');
-  if (mount.readonly) return await use(context);
-  return await parts.steps.tryingDirectory(context, newDirectory(parts.workDirectory), use);
+  if (directory === undefined) throw invalid('missing build context');
+  if (mount.readonly) return await use(directory);
+  return await parts.steps.tryingDirectory(directory, newDirectory(parts.workDirectory), use);
 }
 
 async function cached<T>(
@@ -103,18 +106,19 @@ async function cached<T>(
       uid: mount.uid ?? 0,
       gid: mount.gid ?? 0,
       fill: async (directory) => {
-        const image = mount.from === '' ? undefined : await findTree(mount.from);
-        if (!image) return;
-        await parts.steps.reading(image, (root) =>
+        if (mount.from === '') return;
+        const tree = await findTree(mount.from);
+        const fill = (root: string): Promise<void> =>
           copyInto({
             from: root,
             sources: [oneSource(root, mount.source)],
             into: directory,
             destination: '/',
-            owner: undefined,
+            owner: tree.image ? undefined : { uid: 0, gid: 0 },
             signal: parts.signal,
-          }),
-        );
+          });
+        if (tree.image) await parts.steps.reading(tree.image, fill);
+        else if (tree.directory !== undefined) await fill(tree.directory);
       },
     },
     use,

@@ -12,7 +12,7 @@ import { runScript } from './run-script.ts';
 import { withMounts, type PreparedMounts } from './run-mounts.ts';
 import type { BuildParts } from './build-parts.ts';
 import type { StageArgs } from './dockerfile/build-args.ts';
-import type { ReportNews } from '../model/build-news.ts';
+import type { ReportStepNews } from '../model/build-news.ts';
 import type { StepDescription } from '../image/build-steps.ts';
 import type { FindTree } from './run-mounts.ts';
 import type { StepMount } from './step-host.ts';
@@ -25,7 +25,7 @@ import type { ImageRecord } from '../model/image.ts';
 /** A stage as far as it has come, and how it takes a step. */
 interface StageSoFar {
   readonly parts: BuildParts;
-  readonly report: ReportNews;
+  readonly report: ReportStepNews;
   readonly args: Pick<StageArgs, 'all' | 'visible'>;
   readonly image: ImageRecord;
   readonly config: ImageConfig;
@@ -66,10 +66,13 @@ export async function runStep(stage: StageSoFar, instruction: RunInstruction): P
 /** What tells apart what a step sees of other trees: the files of the context, or which image it is. */
 async function treeOf(stage: StageSoFar, mount: RunMount): Promise<string | undefined> {
   if (mount.type !== 'bind' && mount.type !== 'cache') return undefined;
-  const image = await stage.findTree(mount.from);
-  const { context } = stage.parts.request;
-  if (image || mount.type === 'cache' || context === undefined) return image?.id;
-  return await digestSource(context, oneSource(context, mount.source), { owners: false, signal: stage.parts.signal });
+  if (mount.type === 'cache' && mount.from === '') return undefined;
+  const { image, directory } = await stage.findTree(mount.from);
+  if (image || directory === undefined) return image?.id;
+  return await digestSource(directory, oneSource(directory, mount.source), {
+    owners: false,
+    signal: stage.parts.signal,
+  });
 }
 
 const isSet = ({ env }: ImageConfig, name: string): boolean => env.some((line) => line.startsWith(`${name}=`));

@@ -5,8 +5,10 @@ import { makeWorkingDirectory } from '../image/trees/copy-into.ts';
 import type { ImageConfig, ImageRecord } from '../model/image.ts';
 import { parsePlatform } from '../model/platform.ts';
 import { BuildCancelled } from './build-failure.ts';
-import type { ReportNews } from '../model/build-news.ts';
+import type { ReportNews, StepNews } from '../model/build-news.ts';
+import { errorMessage } from '../base/errors.ts';
 import type { BuildParts } from './build-parts.ts';
+import { contextImage } from './context-image.ts';
 import { changeConfig, shellOf, workingDirectory } from './config-step.ts';
 import { performCopy, prepareCopy } from './copy-step.ts';
 import { StageArgs } from './dockerfile/build-args.ts';
@@ -17,6 +19,8 @@ import type { CopyInstruction, StageInstruction } from './dockerfile/instruction
 import { runStep } from './run-step.ts';
 import { stageNamed } from './stage-graph.ts';
 import { stepKey } from './step-cache.ts';
+import { mayChangeFiles, stepId } from './step-id.ts';
+import type { FoundTree } from './run-mounts.ts';
 
 export interface StageOrder {
   readonly stage: Stage;
@@ -26,6 +30,8 @@ export interface StageOrder {
   /** The number of its FROM in the whole build. */
   readonly firstStep: number;
   readonly steps: number;
+  /** Of the stages that are built, the id of the step that each has come to. */
+  readonly lastSteps: Map<number, string>;
 }
 
 /** What a step makes: asked for only where it has not been done. */
@@ -35,7 +41,8 @@ const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 
 export class StageBuild {
   readonly parts: BuildParts;
-  readonly report: ReportNews;
+  readonly #tell: ReportNews;
+  #stepId = '';
   readonly #order: StageOrder;
   readonly args: StageArgs;
   image!: ImageRecord;
@@ -45,35 +52,75 @@ export class StageBuild {
 
   constructor(parts: BuildParts, order: StageOrder, report: ReportNews) {
     this.parts = parts;
-    this.report = report;
+    this.#tell = report;
     this.#order = order;
     this.args = new StageArgs(parts.globalArgs);
   }
 
   async run(): Promise<ImageRecord> {
-    const { stage, base, instructions, firstStep, steps } = this.#order;
-    this.report({ news: 'step', step: firstStep, steps, text: stage.from.original });
-    await this.#begin(base);
-    let step = firstStep;
-    for (const instruction of instructions) {
+    const { stage, base, instructions, lastSteps } = this.#order;
+    const other = this.#baseStage(base);
+    this.#stepId = other ? (lastSteps.get(other.index) ?? '') : '';
+    await this.#told(0, stage.from.original, true, () => this.#begin(base, other));
+    for (const [i, instruction] of instructions.entries()) {
       if (this.parts.signal.aborted) throw new BuildCancelled();
-      this.report({ news: 'step', step: ++step, steps, text: instruction.original });
-      await this.#do(instruction);
-      this.report({ news: 'state', imageId: this.image.id });
+      await this.#told(i + 1, instruction.original, mayChangeFiles(instruction), async () => {
+        await this.#do(instruction);
+        this.report({ news: 'state', imageId: this.image.id });
+      });
     }
     this.report({ news: 'stage', imageId: this.image.id });
+    lastSteps.set(stage.index, this.#stepId);
     return this.image;
   }
 
-  async #begin(base: string): Promise<void> {
+  /** News of the step that is under way. */
+  readonly report = (news: StepNews): void => this.#tell({ ...news, id: this.#stepId });
+
+  /** What a step does, from its beginning to its end. `number`: in the stage, 0 is its FROM. */
+  async #told(number: number, text: string, counts: boolean, work: () => Promise<void>): Promise<void> {
+    const { stage, instructions, firstStep, steps } = this.#order;
+    const id = stepId(stage.index, number, text);
+    const after = this.#stepId;
+    this.#stepId = id;
+    const upTo = instructions.slice(0, number).filter(mayChangeFiles).length;
+    const place = {
+      stage: stage.from.name || `stage-${stage.index}`,
+      step: counts ? 1 + upTo : 0,
+      steps: 1 + instructions.filter(mayChangeFiles).length,
+    };
+    this.#tell({ news: 'step', id, after, step: firstStep + number, steps, text, place });
+    try {
+      await work();
+    } catch (error) {
+      const outcome = this.parts.signal.aborted ? 'cancelled' : 'failed';
+      this.#tell({ news: 'ended', id, outcome, message: errorMessage(error) });
+      throw error;
+    }
+    this.#tell({ news: 'ended', id, outcome: 'done', message: '' });
+  }
+
+  #baseStage(base: string): Stage | undefined {
+    return /^\d+$/.test(base) ? undefined : stageNamed(this.parts.stages, base, this.#order.stage.index);
+  }
+
+  async #begin(base: string, other: Stage | undefined): Promise<void> {
     const { parts } = this;
     const { stage } = this.#order;
     if (base === '') throw invalid(`base name (${stage.from.base}) should not be blank`);
-    const platform = expandWord(stage.from.platform, parts.globalArgs.value, { escape: parts.escape });
-    const other = /^\d+$/.test(base) ? undefined : stageNamed(parts.stages, base, stage.index);
-    if (other) this.image = await parts.stageImage(other.index);
+    const text = expandWord(stage.from.platform, parts.globalArgs.value, { escape: parts.escape });
+    const platform = text === '' ? undefined : parsePlatform(text);
+    const context = (name: string) => parts.contexts.find(name, parts.platform);
+    const replaced = stage.from.name === '' ? undefined : context(stage.from.name);
+    if (replaced) this.image = await contextImage(parts, replaced, platform, this.report);
+    else if (other) this.image = await parts.stageImage(other.index);
     else if (base === 'scratch') this.image = await parts.steps.scratch(parts.platform);
-    else this.image = await parts.image(base, platform === '' ? undefined : parsePlatform(platform));
+    else {
+      const named = context(base);
+      this.image = named
+        ? await contextImage(parts, named, platform, this.report)
+        : await parts.image(base, platform, this.report);
+    }
     this.#hold();
     const { onBuild, ...config } = this.image.config;
     const hasPath = config.env.some((line) => line.startsWith('PATH='));
@@ -193,18 +240,23 @@ export class StageBuild {
     );
   }
 
-  /** The files of a stage, an image, or (undefined) the context. */
-  readonly findTree = async (from: string): Promise<ImageRecord | undefined> => {
-    if (from === '') return undefined;
-    const other = stageNamed(this.parts.stages, from, this.#order.stage.index);
-    if (other) return await this.parts.stageImage(other.index);
-    return await this.parts.image(from, undefined);
+  /** The files of a stage, an image, or a directory: a named context, or the build's own. */
+  readonly findTree = async (from: string): Promise<FoundTree> => {
+    const { parts } = this;
+    if (from === '') return { directory: parts.request.context };
+    const other = stageNamed(parts.stages, from, this.#order.stage.index);
+    if (other) return { image: await parts.stageImage(other.index) };
+    const named = parts.contexts.find(from, parts.platform);
+    const directory = named && (await parts.contexts.directory(named, parts.signal));
+    if (directory !== undefined) return { directory };
+    const reference = named?.kind === 'image' ? named.reference : from;
+    return { image: await parts.image(reference, undefined, this.report) };
   };
 
   async #copy(instruction: CopyInstruction): Promise<void> {
-    const image = await this.findTree(this.word(instruction.from));
+    const { image, directory } = await this.findTree(this.word(instruction.from));
     if (image) return await this.parts.steps.reading(image, (root) => this.#copyFrom(instruction, root, false));
-    await this.#copyFrom(instruction, this.parts.request.context, true);
+    await this.#copyFrom(instruction, directory, true);
   }
 
   async #copyFrom(instruction: CopyInstruction, from: string | undefined, isContext: boolean): Promise<void> {

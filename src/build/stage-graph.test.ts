@@ -5,7 +5,7 @@ import { planStages, type PlannedStage } from './stage-graph.ts';
 import { buildStages } from './stage-pool.ts';
 
 function planned(text: string, target = ''): PlannedStage[] {
-  return planStages(parseDockerfile(text), target, ({ from }) => from.base);
+  return planStages(parseDockerfile(text), target, { baseOf: ({ from }) => from.base, isReplaced: () => false });
 }
 
 const shown = (stages: readonly PlannedStage[]) => stages.map(({ stage, needs }) => [stage.index, [...needs]]);

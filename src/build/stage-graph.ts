@@ -9,15 +9,22 @@ export interface PlannedStage {
   readonly needs: ReadonlySet<number>;
 }
 
-/** `baseOf`: the name behind FROM with its variables put in. In the order of the file, the target last. */
-export function planStages({ stages }: Dockerfile, target: string, baseOf: (stage: Stage) => string): PlannedStage[] {
+export interface StageFacts {
+  /** The name behind FROM with its variables put in. */
+  readonly baseOf: (stage: Stage) => string;
+  /** A named context stands in its place. */
+  readonly isReplaced: (stage: Stage) => boolean;
+}
+
+/** In the order of the file, the target last. */
+export function planStages({ stages }: Dockerfile, target: string, facts: StageFacts): PlannedStage[] {
   checkNames(stages);
   const last = targetStage(stages, target);
   const planned = new Map<number, PlannedStage>();
   const visit = (stage: Stage): void => {
     if (planned.has(stage.index)) return;
     const needs = new Set<number>();
-    for (const name of namesIn(stage, baseOf)) {
+    for (const name of facts.isReplaced(stage) ? [] : namesIn(stage, facts.baseOf)) {
       const other = stageNamed(stages, name, stage.index);
       if (other) needs.add(other.index);
     }

@@ -133,8 +133,9 @@ export class MemoryBackend implements Backend {
   readonly builds: Backend['builds'] = {
     build: async (order, body, report) => {
       body.resume();
-      report({ news: 'step', step: 1, steps: 1, text: 'FROM busybox' });
-      report({ news: 'state', imageId: BUSYBOX.id });
+      const [id, step, steps] = ['sha256:1', 1, 1];
+      report({ news: 'step', id, after: '', step, steps, text: 'FROM busybox', place: undefined });
+      report({ news: 'state', id, imageId: BUSYBOX.id });
       if (order.target !== '') throw new StepFailure(['false'], 1);
       return BUSYBOX.id;
     },

@@ -29,6 +29,8 @@ export function buildLines(
       return [news.message];
     case 'state':
       return [{ stream: ` ---> ${shortId(news.imageId)}\n` }];
+    case 'ended':
+      return [];
     case 'stage':
       return [{ aux: { ID: news.imageId } }];
   }

@@ -1,7 +1,7 @@
 /** `remote`: a context from an address: an archive, a Dockerfile alone, or a git repository. */
 import { createReadStream } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { invalid } from '../../base/errors.ts';
 import { detectCompression } from '../../image/compression.ts';
 import { MAX_DOCKERFILE_BYTES } from '../dockerfile/limits.ts';
@@ -15,6 +15,26 @@ export async function fetchContext(
   directory: string,
   signal: AbortSignal,
 ): Promise<string | undefined> {
+  return await fetchFrom(remote, directory, signal, async (file) => {
+    const text = await readFile(file);
+    if (text.length > MAX_DOCKERFILE_BYTES)
+      throw invalid(`the Dockerfile is longer than ${MAX_DOCKERFILE_BYTES} bytes`);
+    return text.toString();
+  });
+}
+
+/** The same for a context that has a name: what is no archive is a file in it. */
+export async function fetchNamedContext(remote: string, directory: string, signal: AbortSignal): Promise<void> {
+  await fetchFrom(remote, directory, signal, (file) => rename(file, join(directory, basename(file))));
+}
+
+/** `single`: for a file that is no archive. */
+async function fetchFrom<T>(
+  remote: string,
+  directory: string,
+  signal: AbortSignal,
+  single: (file: string) => Promise<T>,
+): Promise<T | undefined> {
   const repository = repositoryOf(remote);
   if (repository) {
     await fetchRepository(repository, directory, signal);
@@ -31,10 +51,7 @@ export async function fetchContext(
       await receiveContext(createReadStream(file), directory, signal);
       return undefined;
     }
-    const text = await readFile(file);
-    if (text.length > MAX_DOCKERFILE_BYTES)
-      throw invalid(`the Dockerfile is longer than ${MAX_DOCKERFILE_BYTES} bytes`);
-    return text.toString();
+    return await single(file);
   } finally {
     await rm(beside, { recursive: true, force: true });
   }

@@ -1,0 +1,192 @@
+/** What the doors of the builder rely on: contexts that have names, and news of every step. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { NamedContext } from '../../src/build/build-request.ts';
+import type { BuildNews } from '../../src/model/build-news.ts';
+import { filesIn, openBuilder, type BuilderUnderTest } from './builder-fixture.ts';
+
+/** What an image has at its root. */
+async function filesOf({ images, rootfs }: BuilderUnderTest, id: string): Promise<Record<string, string>> {
+  const name = `look-${id.slice(7, 19)}`;
+  await rootfs.create(name, images.get(id));
+  try {
+    const root = rootfs.mount(name);
+    const read = (file: string): string => readFileSync(join(root, file), 'utf8');
+    const own = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isFile());
+    return Object.fromEntries(
+      own.filter(({ name: one }) => one !== '.dockerenv').map((one) => [one.name, read(one.name)]),
+    );
+  } finally {
+    await rootfs.remove(name);
+  }
+}
+
+test('a named context stands in for an image and for a stage, and is opened once and only if needed', async (t) => {
+  const under = await openBuilder(t);
+  const { build, directory } = under;
+  const opened: string[] = [];
+  const context = (name: string, files: Record<string, string>) => {
+    const path = filesIn(directory, name, files);
+    return [name, { kind: 'directory', open: async () => (opened.push(name), path) }] as const;
+  };
+  const base = await build('FROM scratch\nCOPY f /from-image\nLABEL kept=yes', {
+    context: filesIn(directory, 'main', { f: 'main' }),
+    tags: ['base:1'],
+  });
+  const contexts = new Map<string, NamedContext>([
+    context('files', { f: 'named', 'd/g': 'below' }),
+    context('replaced', { instead: 'of the stage' }),
+    context('unused', {}),
+    ['other:2', { kind: 'image', reference: 'base:1' }] as const,
+  ]);
+  const file =
+    'FROM does.not/exist AS replaced\nCOPY not-there /\nFROM unused AS never\nFROM files AS first\nCOPY d/g /d-g\n' +
+    'FROM other:2\nCOPY --from=files f d/g /\nCOPY --from=first /d-g /\nCOPY --from=replaced instead /\nCOPY --from=0 instead /again\n';
+  const main = filesIn(directory, 'context', { 'd/g': 'of the context' });
+  const { id } = await build(file, { contexts, context: main });
+  assert.deepEqual(await filesOf(under, id), {
+    'from-image': 'main',
+    f: 'named',
+    g: 'below',
+    'd-g': 'of the context',
+    instead: 'of the stage',
+    again: 'of the stage',
+  });
+  assert.deepEqual(opened.toSorted(), ['files', 'replaced']);
+  assert.equal(under.images.get(id).config.labels['kept'], 'yes', 'an image brings its configuration');
+  assert.equal((await build(file, { contexts, context: main })).id, id, 'all of it is cached');
+  writeFileSync(join(directory, 'files', 'f'), 'changed');
+  const changed = await build(file, {
+    contexts: new Map([...contexts, context('files', { f: 'changed', 'd/g': 'below' })]),
+    context: main,
+  });
+  assert.equal((await filesOf(under, changed.id))['f'], 'changed');
+  assert.equal(base.id, under.images.get('base:1').id, 'it is left as it was');
+});
+
+test('a named context is for one platform before it is for all, and latest needs no tag', async (t) => {
+  const under = await openBuilder(t);
+  const open = (name: string) => ({
+    kind: 'directory' as const,
+    open: async () => filesIn(under.directory, name, { [name]: '' }),
+  });
+  const contexts = new Map<string, NamedContext>([
+    ['a::linux/riscv64', open('riscv')],
+    ['a', open('any')],
+    ['b:latest', open('never')],
+    ['b', open('plain')],
+  ]);
+  const riscv = { os: 'linux', architecture: 'riscv64', variant: '' };
+  const names = async (file: string, platform?: typeof riscv): Promise<string[]> =>
+    Object.keys(await filesOf(under, (await under.build(file, { contexts, platform })).id));
+  assert.deepEqual(await names('FROM a'), ['any']);
+  assert.deepEqual(await names('FROM a', riscv), ['riscv']);
+  assert.deepEqual(await names('FROM docker.io/library/b:latest'), ['plain']);
+});
+
+test('a named context is fetched: an archive is unpacked, anything else is a file', async (t) => {
+  const under = await openBuilder(t);
+  const tree = filesIn(under.directory, 'tree', { inside: 'of the archive' });
+  const tar = execFileSync('tar', ['-C', tree, '-cz', '.']);
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    asked.push(request.url!);
+    response.end(request.url === '/x.tar.gz' ? tar : 'FROM nothing');
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const remote = (path: string) => ({ kind: 'remote' as const, address: `http://127.0.0.1:${port}${path}` });
+  const { id } = await under.build('FROM archive\nCOPY --from=file text /\nCOPY --from=archive inside /twice', {
+    contexts: new Map([
+      ['archive', remote('/x.tar.gz')],
+      ['file', remote('/text')],
+    ]),
+  });
+  assert.deepEqual(await filesOf(under, id), {
+    inside: 'of the archive',
+    text: 'FROM nothing',
+    twice: 'of the archive',
+  });
+  assert.deepEqual(asked.toSorted(), ['/text', '/x.tar.gz']);
+});
+
+test('what is built for another use is in no list, and stays for as long as it is used', async (t) => {
+  const { build, images, builder } = await openBuilder(t);
+  let layers = 0;
+  const { id } = await build('FROM scratch\nLABEL a=b\nWORKDIR /w', {
+    publish: false,
+    use: async (image) => {
+      await builder.prune({ all: true, unusedForMs: 0, keepBytes: 0, accept: () => true });
+      layers = images.get(image.id).diffIds.length;
+    },
+  });
+  assert.equal(layers, 1);
+  assert.deepEqual(
+    images.list().map((image) => image.id),
+    [],
+  );
+  assert.equal(images.get(id).config.workingDir, '/w', 'it is cache');
+});
+
+const stepsOf = (news: readonly BuildNews[]) => news.flatMap((one) => (one.news === 'step' ? [one] : []));
+
+test('each step is told of from its beginning to its end, with its place and the step before it', async (t) => {
+  const { build, directory } = await openBuilder(t);
+  const context = filesIn(directory, 'context', { f: '' });
+  const file = 'ARG X\nFROM scratch AS one\nENV A=b\nCOPY f /f\nFROM one\nWORKDIR /w\nCOPY --from=one /f /g\n';
+  const { news } = await build(file, { context });
+  const steps = stepsOf(news);
+  assert.deepEqual(
+    steps.map(({ text, place, step, steps: count }) => [text, place?.stage, place?.step, place?.steps, step, count]),
+    [
+      ['ARG X', undefined, undefined, undefined, 1, 7],
+      ['FROM scratch AS one', 'one', 1, 2, 2, 7],
+      ['ENV A=b', 'one', 0, 2, 3, 7],
+      ['COPY f /f', 'one', 2, 2, 4, 7],
+      ['FROM one', 'stage-1', 1, 3, 5, 7],
+      ['WORKDIR /w', 'stage-1', 2, 3, 6, 7],
+      ['COPY --from=one /f /g', 'stage-1', 3, 3, 7, 7],
+    ],
+  );
+  const ids = steps.map(({ id }) => id);
+  assert.equal(new Set(ids).size, 7);
+  assert.deepEqual(
+    steps.map(({ after }) => ids.indexOf(after)),
+    [-1, -1, 1, 2, 3, 4, 5],
+  );
+  const ended = news.flatMap((one) => (one.news === 'ended' ? [[one.id, one.outcome]] : []));
+  assert.deepEqual(
+    ended,
+    ids.map((id) => [id, 'done']),
+  );
+  const again = await build(file, { context, ordered: false });
+  assert.deepEqual(
+    stepsOf(again.news).map(({ id }) => id),
+    ids,
+    'the same steps have the same ids',
+  );
+  const cached = again.news.flatMap((one) => (one.news === 'cached' ? [ids.indexOf(one.id)] : []));
+  assert.deepEqual(cached.toSorted(), [2, 3, 5, 6]);
+});
+
+test('a step that fails has ended, with the reason', async (t) => {
+  const { build, directory } = await openBuilder(t);
+  const news: BuildNews[] = [];
+  const context = filesIn(directory, 'context', { f: '' });
+  await assert.rejects(
+    build('FROM scratch\nCOPY missing /\n', { context }, (one) => void news.push(one)),
+    /file not found in build context/,
+  );
+  const ends = news.flatMap((one) => (one.news === 'ended' ? [[one.outcome, one.message]] : []));
+  assert.equal(ends.length, 2);
+  assert.deepEqual(ends[0], ['done', '']);
+  assert.equal(ends[1]![0], 'failed');
+  assert.match(ends[1]![1]!, /file not found in build context/);
+});
