@@ -305,7 +305,6 @@ async function start(
   void ended.then(() => engine.quiesce());
   await engine.look();
 
-  await engine.steps.removeLeft();
   const builder = new Builder({
     images,
     rootfs,

@@ -218,6 +218,7 @@ export function createEngine(deps: EngineDeps) {
         ),
   });
 
+  const steps = stepContainers(parts);
   let looked: Looked | undefined;
   const volumeView = (record: ReturnType<VolumeService['find']>) => ({
     record,
@@ -236,6 +237,7 @@ export function createEngine(deps: EngineDeps) {
      */
     async restore({ endLeft = false } = {}): Promise<void> {
       await parts.restarts.holdBackDuring(() => restoreContainers(parts, looked, { keepClosed: endLeft }));
+      await steps.removeLeft(); // before there are any of this daemon's
       parts.adoptions.finish();
       if (endLeft) await parts.restarts.suspendDuring(() => stop.endAll(parts, {}, stop.isUp));
       await startWithDaemon(parts);
@@ -358,7 +360,7 @@ export function createEngine(deps: EngineDeps) {
     },
     /** What the builder needs. */
     steps: {
-      ...stepContainers(parts),
+      ...steps,
       findImage: (ref: string) => deps.images.find(ref),
       pullImage: async (ref: string, auth: Auth, platform: string, report: Report, signal: AbortSignal) => {
         await deps.images.pull(ref, auth, platform, report, signal);
