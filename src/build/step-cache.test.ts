@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -67,4 +67,18 @@ test('what a build uses is not removed before it has ended', () => {
   used.letGo([image(1)]);
   assert.equal(used.remove(['k1']).length, 1);
   assert.deepEqual([...images.there], []);
+});
+
+test('a daemon that builds nothing leaves no file behind, and does not write the one that is there again', () => {
+  const path = newPath();
+  new StepCache(path, store(), clock, log).save();
+  assert.equal(existsSync(path), false);
+  const images = store();
+  const cache = new StepCache(path, images, clock, log);
+  images.there.add(image(1));
+  cache.add(stepKey('a'), step(1));
+  const { ino } = statSync(path);
+  cache.save();
+  new StepCache(path, images, clock, log).save();
+  assert.equal(statSync(path).ino, ino);
 });

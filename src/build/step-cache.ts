@@ -57,6 +57,8 @@ export class StepCache {
   readonly #steps: Map<string, CachedStep>;
   /** Images of builds that are under way. */
   readonly #inUse = new Map<string, number>();
+  /** What the file has. */
+  #stored: string;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(path: string, store: KeptSteps, clock: Pick<Clock, 'now'>, log: Log) {
@@ -66,6 +68,7 @@ export class StepCache {
     this.#clock = clock;
     this.#log = log;
     this.#steps = this.#read();
+    this.#stored = this.#text(); // a daemon that is started and ended writes nothing
     const known = new Set([...this.#steps.values()].map(({ imageId }) => imageId));
     store.release(store.keptIds().filter((id) => !known.has(id)));
   }
@@ -161,14 +164,19 @@ export class StepCache {
   save(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    const text = this.#text();
+    if (text === this.#stored) return;
     try {
-      writeFileSync(`${this.#path}.new`, JSON.stringify({ version: 1, steps: Object.fromEntries(this.#steps) }), {
-        mode: 0o600,
-      });
+      writeFileSync(`${this.#path}.new`, text, { mode: 0o600 });
       renameSync(`${this.#path}.new`, this.#path);
+      this.#stored = text;
     } catch (error) {
       this.#log.warn({ error: errorMessage(error) }, 'the cache of builds cannot be written');
     }
+  }
+
+  #text(): string {
+    return JSON.stringify({ version: 1, steps: Object.fromEntries(this.#steps) });
   }
 }
 
