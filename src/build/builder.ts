@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
-import { errorKind, invalid } from '../base/errors.ts';
+import { CausewayError, errorKind, errorMessage, invalid } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { BuildSteps } from '../image/build-steps.ts';
 import type { ImageStore } from '../image/image-store.ts';
@@ -21,15 +21,17 @@ import { CacheMounts } from './cache-mounts.ts';
 import type { BuildRequest } from './build-request.ts';
 import { GlobalArgs } from './dockerfile/build-args.ts';
 import { parseDockerfile, type Dockerfile, type Stage } from './dockerfile/dockerfile.ts';
+import { didYouMean } from './dockerfile/nearest-word.ts';
+import { foreignSyntax } from './dockerfile/directives.ts';
 import { expandWord } from './dockerfile/expand.ts';
 import type { StageInstruction } from './dockerfile/instruction.ts';
 import { asItHappens, OrderedNews } from './ordered-news.ts';
 import { NamedContexts } from './named-contexts.ts';
 import { StageBuild } from './stage-build.ts';
 import { stepId } from './step-id.ts';
-import { planStages, type PlannedStage } from './stage-graph.ts';
+import { planStages, stageNames, type PlannedStage } from './stage-graph.ts';
 import { buildStages } from './stage-pool.ts';
-import { StepCache } from './step-cache.ts';
+import { cacheFile, StepCache } from './step-cache.ts';
 import type { StepHost } from './step-host.ts';
 import { WorkDirectories } from './work-directory.ts';
 
@@ -57,7 +59,7 @@ export class Builder {
     const { directory } = deps;
     this.#deps = deps;
     this.#steps = new BuildSteps(deps.images, deps.rootfs, join(directory, 'mounts'));
-    this.#cache = new StepCache(join(directory, 'cache.json'), this.#steps, deps.clock, deps.log);
+    this.#cache = new StepCache(cacheFile(directory), this.#steps, deps.clock, deps.log);
     this.#cacheMounts = new CacheMounts(join(directory, 'cache-mounts'));
     this.#work = new WorkDirectories(join(directory, 'work'));
     this.#secrets = new WorkDirectories(deps.secretDirectory);
@@ -78,6 +80,9 @@ export class Builder {
       if (parseReference(tag).digest !== '') throw invalid('refusing to create a tag with a digest reference');
     const file = parseDockerfile(request.dockerfile);
     for (const text of file.warnings) report({ news: 'warning', id: '', text });
+    const foreign = foreignSyntax(file.syntax);
+    if (foreign !== undefined)
+      report({ news: 'warning', id: '', text: `syntax=${foreign} is not run: this builder reads the file itself` });
     const held: string[] = [];
     const work = this.#work.make();
     const secrets = this.#secrets.make();
@@ -151,7 +156,12 @@ export class Builder {
       contexts,
       signal: together,
       stageImage: async (index) => results.get(index)!,
-      image: (reference, wanted, tell) => this.#image(request, reference, wanted ?? request.platform, tell, together),
+      image: (reference, wanted, tell) =>
+        this.#image(request, reference, wanted ?? request.platform, {
+          report: tell,
+          signal: together,
+          stages: stageNames(file.stages),
+        }),
     };
     const order = planned.map(({ stage }) => stage.index);
     const news = request.ordered ? new OrderedNews(order, report) : asItHappens(report);
@@ -187,8 +197,7 @@ export class Builder {
     request: BuildRequest,
     reference: string,
     platform: Platform | undefined,
-    report: ReportStepNews,
-    signal: AbortSignal,
+    { report, signal, stages }: ImageWish,
   ): Promise<ImageRecord> {
     const { host } = this.#deps;
     const isId = /^sha256:[0-9a-f]{64}$/.test(reference);
@@ -206,7 +215,10 @@ export class Builder {
           signal,
         );
       } catch (error) {
-        if (errorKind(error) !== 'unavailable' || !here || !fits || request.pull) throw error;
+        if (errorKind(error) === 'unavailable' && here && fits && !request.pull) return here;
+        const hint = didYouMean(reference, stages, { exactCase: true });
+        if (hint === '') throw error;
+        throw new CausewayError(errorKind(error) ?? 'system', `${errorMessage(error)}${hint}`, { cause: error });
       }
     }
     const found = host.findImage(reference);
@@ -222,6 +234,13 @@ export class Builder {
   prune(options: BuildPruneOptions): Promise<PrunedBuildCache> {
     return pruneCache(this.#cache, this.#cacheMounts, this.#steps, this.#deps.clock, options);
   }
+}
+
+interface ImageWish {
+  readonly report: ReportStepNews;
+  readonly signal: AbortSignal;
+  /** One of which may have been meant. */
+  readonly stages: readonly string[];
 }
 
 function platformArgs(target: Platform): ReadonlyMap<string, string> {

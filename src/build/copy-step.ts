@@ -1,11 +1,12 @@
 /** COPY and ADD: which files are meant, what they are told apart by, and how they come into the image. */
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { errorKind, errorMessage, invalid } from '../base/errors.ts';
 import { copyInto, unpackInto } from '../image/trees/copy-into.ts';
 import { digestSource } from '../image/trees/tree-digest.ts';
 import { cleanPath, matchingSources, oneSource, type TreeSource } from '../image/trees/tree-sources.ts';
 import type { Wanted } from '../image/trees/tree-walk.ts';
+import { fetchRepository, repositoryOf, type GitRepository } from './context/git-context.ts';
 import { IgnorePatterns, type ParentMatches } from '../base/ignore-patterns.ts';
 import { PathGlob } from '../base/path-glob.ts';
 import type { CopyInstruction } from './dockerfile/instruction.ts';
@@ -37,6 +38,8 @@ interface FoundSource {
   readonly source: TreeSource;
   readonly mayUnpack: boolean;
   readonly digest: string;
+  /** How many directories of its path are left out where the others come along. */
+  readonly pivot: number;
 }
 
 export interface PreparedCopy {
@@ -45,6 +48,8 @@ export interface PreparedCopy {
   /** 'file:...', 'dir:...', 'multi:...': as in the history. */
   readonly digest: string;
   readonly destination: string;
+  /** What the sources are called in the image, where that depends on what they were called before. */
+  readonly names: readonly string[];
 }
 
 type Wants = (path: string, isDirectory: boolean) => Wanted;
@@ -75,8 +80,15 @@ export async function prepareCopy(order: CopyOrder): Promise<PreparedCopy> {
     found.length === 1
       ? `${first!.source.isDirectory ? 'dir' : 'file'}:${first!.digest}`
       : `multi:${stepKey(found.map(({ digest: one, source }) => [source.isDirectory, one]))}`;
-  return { order, found, digest, destination: destinationOf(order) };
+  const names = found.map((one) => (order.instruction.parents ? belowPivot(one) : nameOf(one)));
+  return { order, found, digest, destination: destinationOf(order), names };
 }
+
+/** Of a directory the content is copied, whatever it is called. */
+const nameOf = ({ source }: FoundSource): string => (source.isDirectory ? '' : posix.basename(source.path));
+
+const belowPivot = ({ source, pivot }: Pick<FoundSource, 'source' | 'pivot'>): string =>
+  source.path.split('/').slice(pivot).join('/');
 
 function destinationOf({ destination, workingDir }: CopyOrder): string {
   const path = workingDirectory(workingDir, destination || '.');
@@ -84,11 +96,16 @@ function destinationOf({ destination, workingDir }: CopyOrder): string {
 }
 
 async function findSources(order: CopyOrder, source: string): Promise<FoundSource[]> {
+  const repository = order.instruction.kind === 'add' ? repositoryOf(source) : undefined;
+  if (repository) return [await cloned(order, repository)];
   if (isUrl(source)) return [await fetched(order, source)];
   if (order.from === undefined) throw invalid('missing build context');
   const root = order.from;
   const { instruction, signal, isContext } = order;
-  const clean = instruction.parents ? cleanPath(source.replace(/\/\.\//g, '/')) : cleanPath(source);
+  const clean = cleanPath(source);
+  // '/./' is where the directories that come along begin.
+  const [, before] = (instruction.parents && /^(.*?)\/\.\//s.exec(source)) || [];
+  const pivot = before === undefined ? 0 : cleanPath(before).split('/').filter(Boolean).length;
   const glob = new PathGlob(clean, { deep: instruction.parents });
   const sources = glob.isPlain
     ? [oneSource(root, clean)]
@@ -97,7 +114,8 @@ async function findSources(order: CopyOrder, source: string): Promise<FoundSourc
   for (const one of sources) {
     const wants = wantsOf(order);
     const digest = await digestSource(root, one, { owners: !isContext, signal, ...(wants ? { wants } : {}) });
-    found.push({ root, source: one, mayUnpack: instruction.kind === 'add' && instruction.unpack !== false, digest });
+    const mayUnpack = instruction.kind === 'add' && instruction.unpack !== false;
+    found.push({ root, source: one, mayUnpack, digest, pivot });
   }
   return found;
 }
@@ -114,8 +132,20 @@ async function fetched(order: CopyOrder, url: string): Promise<FoundSource> {
     root,
     source,
     mayUnpack: instruction.unpack === true,
+    pivot: 0,
     digest: await digestSource(root, source, { owners: false, signal }),
   };
+}
+
+/** A commit is always the same: what tells it apart is its id. */
+async function cloned(order: CopyOrder, repository: GitRepository): Promise<FoundSource> {
+  const { keepGitDir, checksum } = order.instruction;
+  const root = newDirectory(order);
+  const commit = await fetchRepository(repository, root, order.signal, { keepGitDir });
+  if (checksum !== '' && !(/^[0-9a-f]{7,64}$/i.test(checksum) && commit.startsWith(checksum.toLowerCase())))
+    throw invalid(`digest mismatch for ${repository.address}: ${commit} (expected: ${checksum})`);
+  const digest = stepKey('git', commit, repository.directory, keepGitDir);
+  return { root, source: oneSource(root, ''), mayUnpack: false, digest, pivot: 0 };
 }
 
 /** Files that are written in the Dockerfile: each in a directory of its own, as two may have one name. */
@@ -130,6 +160,7 @@ async function writeTexts(order: CopyOrder): Promise<FoundSource[]> {
       root,
       source,
       mayUnpack: false,
+      pivot: 0,
       digest: await digestSource(root, source, { owners: false, signal: order.signal }),
     });
   }
@@ -168,7 +199,7 @@ export async function performCopy(
 ): Promise<void> {
   const { signal, isContext, instruction } = order;
   const mode = readModeOf(order);
-  for (const { root, source, mayUnpack } of found) {
+  for (const { root, source, mayUnpack, pivot } of found) {
     signal.throwIfAborted();
     const isOwn = isContext || root !== order.from;
     if (mayUnpack && !source.isDirectory) {
@@ -183,7 +214,7 @@ export async function performCopy(
       owner: owner ?? (isOwn ? { uid: 0, gid: 0 } : undefined),
       mode,
       wants: wantsOf(order),
-      parents: instruction.parents ? (path) => path : undefined,
+      parents: instruction.parents ? () => belowPivot({ source, pivot }) : undefined,
       signal,
     });
   }

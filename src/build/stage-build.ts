@@ -283,6 +283,7 @@ export class StageBuild {
       'copy',
       prepared.digest,
       prepared.destination,
+      prepared.names,
       prepared.order.chmod,
       exclude,
       parents,

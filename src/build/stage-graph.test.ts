@@ -33,7 +33,8 @@ test('a stage is none before it has come, and no number is a base', () => {
   assert.throws(() => planned('FROM a\nCOPY --from=0 x y'), /refers to current build stage/);
   assert.throws(() => planned('FROM a\nCOPY --from=7 x y'), /index out of bounds/);
   assert.throws(() => planned('FROM a AS x\nFROM b AS x'), /duplicate name x/);
-  assert.throws(() => planned('FROM a', 'x'), /target stage "x" could not be found/);
+  assert.throws(() => planned('FROM a', 'x'), /target stage "x" could not be found$/);
+  assert.throws(() => planned('FROM a AS build', 'biuld'), /could not be found \(did you mean build\?\)$/);
 });
 
 test('two stages are built at a time, each after those that it needs', async () => {

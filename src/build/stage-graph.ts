@@ -1,6 +1,7 @@
 /** Which stages a target needs, and which of them need which: the others are not built. */
 import { invalid } from '../base/errors.ts';
 import type { Dockerfile, Stage } from './dockerfile/dockerfile.ts';
+import { didYouMean } from './dockerfile/nearest-word.ts';
 import { csvFields } from './dockerfile/csv-fields.ts';
 
 export interface PlannedStage {
@@ -49,9 +50,15 @@ function targetStage(stages: readonly Stage[], target: string): Stage {
   const found =
     stages.find(({ from }) => from.name === target.toLowerCase()) ??
     (/^\d+$/.test(target) ? stages[Number(target)] : undefined);
-  if (!found) throw invalid(`target stage ${JSON.stringify(target)} could not be found`);
+  if (!found)
+    throw invalid(
+      `target stage ${JSON.stringify(target)} could not be found${didYouMean(target, stageNames(stages), { exactCase: true })}`,
+    );
   return found;
 }
+
+export const stageNames = (stages: readonly Stage[]): string[] =>
+  stages.map(({ from }) => from.name).filter((name) => name !== '');
 
 /** A stage before this one; of several things of a name, stages come first. */
 export function stageNamed(stages: readonly Stage[], name: string, before: number): Stage | undefined {

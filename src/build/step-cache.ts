@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { errorMessage } from '../base/errors.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
@@ -67,23 +67,10 @@ export class StepCache {
     this.#store = store;
     this.#clock = clock;
     this.#log = log;
-    this.#steps = this.#read();
+    this.#steps = readSteps(path, log);
     this.#stored = this.#text(); // a daemon that is started and ended writes nothing
     const known = new Set([...this.#steps.values()].map(({ imageId }) => imageId));
     store.release(store.keptIds().filter((id) => !known.has(id)));
-  }
-
-  #read(): Map<string, CachedStep> {
-    try {
-      const json: unknown = JSON.parse(readFileSync(this.#path, 'utf8'));
-      const complaint = fileShape(json);
-      if (complaint === undefined)
-        return new Map(Object.entries((json as { steps: Record<string, CachedStep> }).steps));
-      this.#log.warn({ complaint }, 'the cache of builds cannot be read: it begins anew');
-    } catch {
-      // There is none, or half of one: nothing is lost with it but time.
-    }
-    return new Map();
   }
 
   /** The image of a step, if it has been done and is here. Held until `letGo`. */
@@ -179,6 +166,25 @@ export class StepCache {
     return JSON.stringify({ version: 1, steps: Object.fromEntries(this.#steps) });
   }
 }
+
+function readSteps(path: string, log: Log): Map<string, CachedStep> {
+  try {
+    const json: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    const complaint = fileShape(json);
+    if (complaint === undefined) return new Map(Object.entries((json as { steps: Record<string, CachedStep> }).steps));
+    log.warn({ complaint }, 'the cache of builds cannot be read: it begins anew');
+  } catch {
+    // There is none, or half of one: nothing is lost with it but time.
+  }
+  return new Map();
+}
+
+/** Of the images that the cache in the builder's directory holds. */
+export function cachedStepIds(directory: string, log: Log): ReadonlySet<string> {
+  return new Set([...readSteps(cacheFile(directory), log).values()].map(({ imageId }) => imageId));
+}
+
+export const cacheFile = (directory: string): string => join(directory, 'cache.json');
 
 /** Of JSON values, in this order. */
 export const stepKey = (...parts: readonly unknown[]): string =>

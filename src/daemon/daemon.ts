@@ -13,6 +13,7 @@ import { BLOCKED_MESSAGE, LoopWatchdog } from '../base/loop-watchdog.ts';
 import { UndoStack } from '../base/undo.ts';
 import { within } from '../base/within.ts';
 import { BuildService } from '../build/build-service.ts';
+import { cachedStepIds } from '../build/step-cache.ts';
 import { Builder } from '../build/builder.ts';
 import { createApiServer } from '../api/server.ts';
 import { CdiRegistry } from '../oci/cdi/cdi-registry.ts';
@@ -163,9 +164,11 @@ async function start(
     log: log.child({ room: 'store' }),
   });
   undo.push('state', () => store.close());
+  const buildDirectory = join(config.dataRoot, 'build');
   const images = await ImageStore.open(imageDirectory(config.dataRoot), {
     log: log.child({ room: 'image' }),
     registries: live.registries(),
+    stepIds: () => cachedStepIds(buildDirectory, log),
   });
   undo.push('images', () => images.close());
   const rootfs = RootfsStore.open(join(config.dataRoot, 'rootfs'), images, { log: log.child({ room: 'image' }) });
@@ -309,7 +312,7 @@ async function start(
     images,
     rootfs,
     host: engine.steps,
-    directory: join(config.dataRoot, 'build'),
+    directory: buildDirectory,
     secretDirectory: join(config.execRoot, 'build-secrets'),
     clock: systemClock,
     log: log.child({ room: 'build' }),

@@ -28,6 +28,8 @@ export interface ImageStoreOptions {
   readonly log: Log;
   /** Read anew for each pull and push. */
   readonly registries?: RegistryOptions;
+  /** Ids of steps of builds: where the index is lost, they are not taken for images. */
+  readonly stepIds?: () => ReadonlySet<string>;
 }
 
 export class ImageStore {
@@ -43,7 +45,7 @@ export class ImageStore {
 
   /** Opens (or makes) the store in `root`; what a crash left half done is removed. */
   static async open(root: string, options: ImageStoreOptions): Promise<ImageStore> {
-    await repairIndex(root, options.log);
+    await repairIndex(root, options.log, options.stepIds);
     const catalog = new ImageCatalog(root, options.log);
     await catalog.durability.recover();
     return new ImageStore(catalog, options.registries ?? DEFAULT_REGISTRY_OPTIONS);
@@ -178,7 +180,7 @@ export class ImageStore {
     /** Told of each image of which something was removed. */
     report?: (image: ImageRecord, removed: readonly RemovedItem[]) => void;
   }): { removed: RemovedItem[]; spaceReclaimedBytes: number } {
-    const before = this.layersSizeBytes();
+    const before = this.#sizeBytes(this.catalog.state.layers.keys());
     const removed: RemovedItem[] = [];
     for (const image of this.list()) {
       const names = [...image.repoTags, ...image.repoDigests];
@@ -198,13 +200,18 @@ export class ImageStore {
         }
       }
     }
-    return { removed, spaceReclaimedBytes: before - this.layersSizeBytes() };
+    return { removed, spaceReclaimedBytes: before - this.#sizeBytes(this.catalog.state.layers.keys()) };
   }
 
-  /** What all layers weigh, each once: `docker system df`. */
+  /** What the layers of images weigh, each once: `docker system df`. Steps that only builds keep are cache, no images. */
   layersSizeBytes(): number {
+    const images = [...this.catalog.state.images.values()].filter(({ hidden, kept }) => !(hidden && kept));
+    return this.#sizeBytes(new Set(images.flatMap(({ id }) => this.catalog.listed(id).diffIds)));
+  }
+
+  #sizeBytes(diffIds: Iterable<string>): number {
     let sizeBytes = 0;
-    for (const layer of this.catalog.state.layers.values()) sizeBytes += layer.sizeBytes;
+    for (const diffId of diffIds) sizeBytes += this.catalog.state.layers.get(diffId)?.sizeBytes ?? 0;
     return sizeBytes;
   }
 

@@ -32,8 +32,15 @@ interface Found {
   readonly rest: Set<string>; // blobs that are neither
 }
 
-/** To be called before the index is opened. Does nothing where it is well, or where there has been none. */
-export async function repairIndex(root: string, log: Log): Promise<void> {
+/**
+ * To be called before the index is opened. Does nothing where it is well, or where there has been none. `stepIds`: of
+ * images that are steps of builds.
+ */
+export async function repairIndex(
+  root: string,
+  log: Log,
+  stepIds: () => ReadonlySet<string> = () => new Set(),
+): Promise<void> {
   const path = indexFile(root);
   const there = readIndexFile(path);
   const damage = there === undefined ? 'it is missing' : 'damage' in there ? there.damage : undefined;
@@ -41,7 +48,7 @@ export async function repairIndex(root: string, log: Log): Promise<void> {
   const previous = readIndexFile(previousIndexFile(root));
   if (!there && !previous && entries(join(root, 'blobs/sha256')).length === 0) return;
   const kept = previous && 'state' in previous ? previous.state : undefined;
-  const made = await complete(root, kept ?? emptyIndex(''));
+  const made = await complete(root, kept ?? emptyIndex(''), stepIds());
   const away = `${path}.damaged-${new Date().toISOString().replaceAll(':', '')}`;
   if (there) renameSync(path, away);
   writeDurably(path, formatIndex(made, kept?.bootId ?? bootIdIn(away) ?? currentBootId()), () => undefined);
@@ -64,7 +71,7 @@ export function damagedIndexes(root: string): string[] {
 }
 
 /** With every image that is whole on the disk. */
-async function complete(root: string, base: IndexState): Promise<IndexDraft> {
+async function complete(root: string, base: IndexState, stepIds: ReadonlySet<string>): Promise<IndexDraft> {
   const draft: IndexDraft = {
     images: new Map(base.images),
     references: new Map(base.references),
@@ -86,7 +93,8 @@ async function complete(root: string, base: IndexState): Promise<IndexDraft> {
       manifest?.layers.length === diffIds.length
         ? manifest.layers
         : diffIds.map((diffId) => blobOf.get(diffId) ?? diffId);
-    draft.images.set(id, { id, manifest: manifest?.digest ?? '', parent: '', layers, lastTaggedAt: '', hidden: false });
+    const image = { id, manifest: manifest?.digest ?? '', parent: '', layers, lastTaggedAt: '' };
+    draft.images.set(id, { ...image, ...(stepIds.has(id) ? { hidden: true, kept: true } : { hidden: false }) });
     for (const [i, diffId] of diffIds.entries()) {
       if (draft.layers.has(diffId)) continue;
       const sizeBytes = await treeSizeBytes(join(root, 'layers', digestHex(diffId)));

@@ -1,12 +1,15 @@
 /** What the doors of the builder rely on: contexts that have names, and news of every step. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { silentLog } from '../../src/base/log.ts';
+import { cachedStepIds } from '../../src/build/step-cache.ts';
+import { ImageStore } from '../../src/image/image-store.ts';
 import type { NamedContext } from '../../src/build/build-request.ts';
 import type { BuildNews } from '../../src/model/build-news.ts';
 import { filesIn, openBuilder, type BuilderUnderTest } from './builder-fixture.ts';
@@ -22,6 +25,21 @@ async function filesOf({ images, rootfs }: BuilderUnderTest, id: string): Promis
     return Object.fromEntries(
       own.filter(({ name: one }) => one !== '.dockerenv').map((one) => [one.name, read(one.name)]),
     );
+  } finally {
+    await rootfs.remove(name);
+  }
+}
+
+/** All of its files, with the directories that they are in. */
+async function pathsOf({ images, rootfs }: BuilderUnderTest, id: string): Promise<string[]> {
+  const name = `look-${id.slice(7, 19)}`;
+  await rootfs.create(name, images.get(id));
+  try {
+    const found = execFileSync('find', [rootfs.mount(name), '-type', 'f', '-printf', '%P\n'], { encoding: 'utf8' });
+    return found
+      .split('\n')
+      .filter((path) => /^[abc]|^to|^star|^all/.test(path))
+      .toSorted();
   } finally {
     await rootfs.remove(name);
   }
@@ -189,4 +207,101 @@ test('a step that fails has ended, with the reason', async (t) => {
   assert.deepEqual(ends[0], ['done', '']);
   assert.equal(ends[1]![0], 'failed');
   assert.match(ends[1]![1]!, /file not found in build context/);
+});
+
+test('sources that are called otherwise are another step, whatever is in them', async (t) => {
+  const under = await openBuilder(t);
+  const context = filesIn(under.directory, 'context', { a: 'same', b: 'same' });
+  await under.build('FROM scratch\nCOPY a /\n', { context });
+  const { id } = await under.build('FROM scratch\nCOPY b /\n', { context });
+  assert.deepEqual(Object.keys(await filesOf(under, id)), ['b']);
+});
+
+test('of --parents the directories before the pivot are left out', async (t) => {
+  const under = await openBuilder(t);
+  const context = filesIn(under.directory, 'context', { 'x/y/z/f': '', 'x/y/g': '', 'x/y2/z/f': '' });
+  const { id } = await under.build(
+    'FROM scratch\nCOPY --parents x/./y/g ./x/y/./z /to/\nCOPY --parents x/*/./z/f /star/\nCOPY --parents x/y/g /all/\n',
+    { context },
+  );
+  assert.deepEqual(await pathsOf(under, id), ['all/x/y/g', 'star/z/f', 'to/y/g', 'to/z/f']);
+});
+
+test('a repository is added at its commit, with what git keeps where that is asked for', async (t) => {
+  const under = await openBuilder(t);
+  const work = filesIn(under.directory, 'work', { file: 'first', 'sub/inner': 'x' });
+  const git = (...args: string[]): string =>
+    execFileSync('git', ['-C', work, '-c', 'user.name=a', '-c', 'user.email=a@b', ...args], { encoding: 'utf8' });
+  git('init', '-q', '-b', 'main');
+  git('add', '.');
+  git('commit', '-qm', 'first');
+  const commit = git('rev-parse', 'HEAD').trim();
+  const bare = join(under.directory, 'repo.git');
+  execFileSync('git', ['clone', '-q', '--bare', work, bare]);
+  execFileSync('git', ['-C', bare, 'update-server-info']);
+  const server = createServer((request, response) => {
+    const path = join(under.directory, new URL(request.url ?? '/', 'http://x').pathname);
+    if (!existsSync(path) || !statSync(path).isFile()) return void response.writeHead(404).end();
+    response.end(readFileSync(path));
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  t.after(() => server.close());
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/repo.git`;
+  const file = `FROM scratch\nADD ${address} /a/\nADD --keep-git-dir --checksum=${commit} ${address}#main /b/\nADD ${address}#main:sub /c/\n`;
+  const { id } = await under.build(file);
+  const paths = await pathsOf(under, id);
+  assert.deepEqual(
+    paths.filter((path) => !path.includes('/.git/')),
+    ['a/file', 'a/sub/inner', 'b/file', 'b/sub/inner', 'c/inner'],
+  );
+  assert.deepEqual(paths.filter((path) => path.endsWith('/HEAD') && path.startsWith('a')).length, 0);
+  assert.ok(paths.includes('b/.git/HEAD'));
+  assert.equal(
+    (await under.build(file)).id,
+    id,
+    'the same commit is the same step, whatever git has written beside it',
+  );
+  await assert.rejects(under.build(`FROM scratch\nADD --checksum=0123456 ${address} /a/\n`), /digest mismatch/);
+});
+
+test('a front end of others is not run, and that is told', async (t) => {
+  const { build } = await openBuilder(t);
+  const warnings = async (syntax: string): Promise<string[]> =>
+    (await build(`# syntax=${syntax}\nFROM scratch\nLABEL a=b\n`)).news.flatMap((one) =>
+      one.news === 'warning' ? [one.text] : [],
+    );
+  for (const own of [
+    'docker/dockerfile:1',
+    'docker.io/docker/dockerfile:1.7-labs',
+    'docker/dockerfile-upstream:master',
+  ])
+    assert.deepEqual(await warnings(own), []);
+  assert.deepEqual(await warnings('tonistiigi/x'), [
+    'syntax=tonistiigi/x is not run: this builder reads the file itself',
+  ]);
+});
+
+test('an image that is not there may be a stage that was meant', async (t) => {
+  const { build } = await openBuilder(t);
+  const file = 'FROM scratch AS build\nLABEL a=b\nFROM scratch\nCOPY --from=biuld a b\n';
+  await assert.rejects(build(file), /pull access denied for biuld \(did you mean build\?\)$/);
+});
+
+test('steps count as cache and not as images, and stay that where the index is lost', async (t) => {
+  const under = await openBuilder(t);
+  const context = filesIn(under.directory, 'context', { a: 'x'.repeat(1000), b: 'y'.repeat(100) });
+  const file = 'FROM scratch AS one\nCOPY a /\nFROM scratch\nCOPY b /\n';
+  await under.build(file, { context, target: 'one', publish: false });
+  assert.equal(under.images.layersSizeBytes(), 0);
+  const { id } = await under.build(file, { context, tags: ['named:1'] });
+  assert.equal(under.images.layersSizeBytes(), 100);
+  under.builder.close();
+  const steps = cachedStepIds(join(under.directory, 'build'), silentLog);
+  under.images.close();
+  const root = join(under.directory, 'store');
+  for (const name of ['index.json', 'index.previous.json']) rmSync(join(root, name));
+  const images = await ImageStore.open(root, { log: silentLog, stepIds: () => steps });
+  t.after(() => images.close());
+  assert.ok(images.byId(id));
+  assert.deepEqual(images.list(), []);
 });

@@ -78,6 +78,22 @@ test('branches, tags and directories are fetched, and what git itself keeps is n
   assert.deepEqual(await fetched(`${address}#main:../..`), ['Dockerfile', 'out', 'sub']);
 });
 
+test('a commit is told by its id, and what git itself keeps stays where it is asked for', async () => {
+  const into = join(directory, `context-${targets++}`);
+  mkdirSync(into);
+  const { signal } = new AbortController();
+  const commit = await fetchRepository(repositoryOf(address)!, into, signal, { keepGitDir: true });
+  const log = execFileSync('git', ['-C', into, 'log', '--format=%H %s'], {
+    encoding: 'utf8',
+    env: { ...process.env, GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'safe.directory', GIT_CONFIG_VALUE_0: '*' },
+  });
+  assert.equal(log.trim(), `${commit} first`);
+  assert.equal(
+    execFileSync('git', ['-C', join(directory, 'repo.git'), 'rev-parse', 'v1'], { encoding: 'utf8' }).trim(),
+    commit,
+  );
+});
+
 test('no link of the repository leads out of it, and no reference is an option', async () => {
   await assert.rejects(fetched(`${address}#main:out`), /does not exist|not a directory/);
   await assert.rejects(fetched(`${address}#--upload-pack=touch`), /invalid git reference/);

@@ -31,8 +31,15 @@ export function repositoryOf(remote: string): GitRepository | undefined {
   return { address: /^github\.com\//i.test(address) ? `https://${address}` : address, ref, directory };
 }
 
-export async function fetchRepository(repository: GitRepository, into: string, signal: AbortSignal): Promise<void> {
+/** Resolves to the id of the commit. `keepGitDir`: what git itself keeps stays, unless only a directory is wanted. */
+export async function fetchRepository(
+  repository: GitRepository,
+  into: string,
+  signal: AbortSignal,
+  { keepGitDir = false } = {},
+): Promise<string> {
   const { address, ref, directory } = repository;
+  let printed = '';
   if (ref.startsWith('-') || address.startsWith('-')) throw invalid(`invalid git reference: ${ref}`);
   const git = async (...args: string[]): Promise<string | undefined> => {
     const result = await runProgram('git', ['-c', 'core.symlinks=true', '-c', 'core.hooksPath=/dev/null', ...args], {
@@ -49,6 +56,7 @@ export async function fetchRepository(repository: GitRepository, into: string, s
         GIT_PROTOCOL_FROM_USER: '0',
       },
     });
+    printed = result.stdout.trim();
     return result.code === 0 ? undefined : result.stderr.trim().slice(0, 2000);
   };
   const must = (complaint: string | undefined): void => {
@@ -66,8 +74,11 @@ export async function fetchRepository(repository: GitRepository, into: string, s
     must(await git('fetch', '--quiet', '--tags', 'origin', '--', '+refs/heads/*:refs/heads/*'));
     must(await git('checkout', '--quiet', '--force', '--detach', ref));
   }
-  await rm(join(into, '.git'), { recursive: true, force: true });
+  must(await git('rev-parse', '--verify', 'HEAD'));
+  const commit = printed;
+  if (!keepGitDir || directory !== '') await rm(join(into, '.git'), { recursive: true, force: true });
   if (directory !== '') await narrow(into, directory);
+  return commit;
 }
 
 /** Only that directory is left; it may not be a link that leads elsewhere. */

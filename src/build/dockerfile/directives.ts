@@ -8,6 +8,12 @@ export interface Directives {
   readonly check: string | undefined;
 }
 
+/** A front end that is not Docker's own, whose files may mean something else. */
+export function foreignSyntax(syntax: string | undefined): string | undefined {
+  const own = /^(docker\.io\/)?docker\/dockerfile(-upstream)?([:@]\S*)?$/;
+  return syntax === undefined || own.test(syntax.split(/\s/)[0]!) ? undefined : syntax;
+}
+
 const FORM = /^#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$/;
 const KNOWN: ReadonlySet<string> = new Set(['syntax', 'escape', 'check']);
 

@@ -1,4 +1,5 @@
 /** `--name`, `--name=value` of an instruction: which it takes, and what was given. */
+import { didYouMean } from './nearest-word.ts';
 import { wrong } from './source-error.ts';
 
 export type FlagKind = 'flag' | 'text' | 'list';
@@ -15,7 +16,7 @@ export class FlagValues<Name extends string> {
     const flag = equals < 0 ? text : text.slice(0, equals);
     const name = flag.slice(2);
     const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
-    if (!kind) throw wrong(`unknown flag: ${flag}`);
+    if (!kind) throw wrong(`unknown flag: ${flag}${didYouMean(name, Object.keys(kinds), { exactCase: true })}`);
     const before = this.#values.get(name);
     if (before && kind !== 'list') throw wrong(`duplicate flag specified: ${flag}`);
     const value = equals < 0 ? undefined : text.slice(equals + 1);

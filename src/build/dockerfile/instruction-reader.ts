@@ -12,6 +12,7 @@ import type {
 } from './instruction.ts';
 import { jsonForm } from './json-form.ts';
 import { checkMountText } from './run-mount.ts';
+import { didYouMean } from './nearest-word.ts';
 import { onLine, wrong } from './source-error.ts';
 import type { SourceInstruction } from './source-instruction.ts';
 import { quotedWords, splitFirst, splitPlainly } from './words.ts';
@@ -20,7 +21,10 @@ import { quotedWords, splitFirst, splitPlainly } from './words.ts';
 export function readInstruction(source: SourceInstruction, escape: string): Instruction {
   return onLine(source.line, () => {
     const read = Object.hasOwn(READERS, source.keyword) ? READERS[source.keyword] : undefined;
-    if (!read) throw wrong(`unknown instruction: ${source.word}`);
+    if (!read)
+      throw wrong(
+        `unknown instruction: ${source.word}${didYouMean(source.word, Object.keys(READERS), { exactCase: false })}`,
+      );
     return read(source, escape);
   });
 }

@@ -1,6 +1,7 @@
 /** `RUN --mount=...`: what is there for the time of one step. */
 import { readGoBoolean } from '../../base/go-boolean.ts';
 import { csvFields } from './csv-fields.ts';
+import { didYouMean } from './nearest-word.ts';
 import { wrong } from './source-error.ts';
 
 interface OwnedFile {
@@ -123,7 +124,8 @@ function readFields(text: string, expand: (value: string) => string): Given {
     const name = Object.hasOwn(KEYS, known) ? KEYS[known] : undefined;
     if (equals < 0 && (name === undefined || !WITHOUT_VALUE.has(name)))
       throw wrong(`invalid field '${field}' must be a key=value pair`);
-    if (name === undefined) throw wrong(`unexpected key '${key}' in '${field}'`);
+    if (name === undefined)
+      throw wrong(`unexpected key '${key}' in '${field}'${didYouMean(key, Object.keys(KEYS), { exactCase: true })}`);
     values.set(name, equals < 0 ? 'true' : expand(field.slice(equals + 1)));
     written.set(name, key);
   }
@@ -150,7 +152,8 @@ function checkKeys(type: RunMount['type'], given: Given): void {
 
 function oneOf<T extends string>(complaint: string, text: string, known: readonly T[]): T {
   const found = known.find((item) => item === text.toLowerCase());
-  if (found === undefined) throw wrong(`${complaint} ${JSON.stringify(text)}`);
+  if (found === undefined)
+    throw wrong(`${complaint} ${JSON.stringify(text)}${didYouMean(text, known, { exactCase: true })}`);
   return found;
 }
 
