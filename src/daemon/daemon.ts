@@ -197,10 +197,12 @@ async function start(
   // Without containers it is not needed; with them it serves until the next daemon comes.
   undo.push('resolver', async () => resolver.close({ quit: await resolver.servesNobody() }));
   // Side by side: both wait for another process.
-  const [chosen] = await Promise.all([
-    chooseRuntime(runtimes, config.defaultRuntime, (name) => runtime.probe(name), log),
-    resolver.start(),
-  ]);
+  const resolverStarts = resolver.start();
+  const choosing = chooseRuntime(runtimes, config.defaultRuntime, (name) => runtime.probe(name), log);
+  // Without a runtime too: only a resolver that has come can be told to go.
+  await Promise.allSettled([choosing, resolverStarts]);
+  const chosen = await choosing;
+  await resolverStarts;
   const defaultRuntime = (): string => live.current.defaultRuntime || chosen;
   const network = createNetworkService({
     config: {

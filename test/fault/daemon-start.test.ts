@@ -17,6 +17,7 @@ import {
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { Host, run, testEnvironment, type Ran } from '../harness/host.ts';
 import { PROJECT, TestEngine, until } from '../harness/test-engine.ts';
@@ -155,6 +156,18 @@ describe('the machine', () => {
     // Names of programs are looked up in the usual directories too; an empty one is laid over each of these.
     const hide = `for name in conmon crun runc; do for d in /usr/bin /usr/sbin /usr/local/bin /usr/local/sbin /bin /sbin; do [ -e $d/$name ] && mount --bind /dev/null $d/$name; done; done; exec "$@"`;
     fails(flags(), /(conmon|crun): .*install/i, host, ['unshare', '-m', 'sh', '-c', hide, 'sh']);
+  });
+
+  test('a runtime that cannot be used, and a resolver that is slow to come: it does not stay', () => {
+    const slow = at('slow-dns.mjs');
+    const resolver = pathToFileURL(join(PROJECT, 'dist/dns.mjs')).href;
+    writeFileSync(slow, `await new Promise((resolve) => setTimeout(resolve, 1500));\nawait import('${resolver}');\n`);
+    fails(
+      flags('--add-runtime', 'mine=/no/such/runtime', '--default-runtime', 'mine'),
+      /cannot run \/no\/such\/runtime: no such program/,
+      host,
+      ['env', `CAUSEWAY_DNS_PROGRAM=${slow}`],
+    );
   });
 
   test('a runtime that does not exist is refused at once where it is the default', () => {
