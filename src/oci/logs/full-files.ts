@@ -19,6 +19,8 @@ import { copyMark } from './full-mark.ts';
 /** Logs that one is being compressed of. */
 const busy = new Set<string>();
 
+export const isCompressing = (): boolean => busy.size > 0;
+
 /** `path`: of the log. One that cannot be compressed stays as it is: it is as good, and larger; the next call tries again. */
 export function compressFull(path: string, maxFiles: number): void {
   if (busy.has(path)) return;

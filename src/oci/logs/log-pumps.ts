@@ -1,8 +1,10 @@
 /** The pumps of all containers, a piece of each in turn, woken by changes of what they take from. */
 import { statSync, watch, type FSWatcher } from 'node:fs';
 import { errorMessage } from '../../base/errors.ts';
+import { isCompressing } from './full-files.ts';
 import { HOLD_BYTES } from './log-sender.ts';
 import { LogPump, type LogTarget, type TurnResult } from './log-pump.ts';
+import { isEmptying } from './ring-forwarder.ts';
 
 /** Changes of a spool that is written all the time are looked at so often. */
 const PACE_MS = 10;
@@ -27,23 +29,30 @@ interface Entry {
   failed: boolean;
 }
 
-export interface HoldOptions {
+export interface PumpOptions {
   /** A container is to be held back, or not any more. */
   readonly hold?: (id: string, isHeld: boolean) => void;
-  /** So much waits for another program before, in bytes. */
+  /** Everything of a container is in its log, and was given to the program that is to have it. */
+  readonly done?: (id: string) => void;
+  /** So much waits for another program before a container is held, in bytes. */
   readonly holdBytes?: number;
 }
 
 export class LogPumps {
   readonly #warn: (id: string, reason: string) => void;
-  readonly #options: HoldOptions;
+  readonly #options: PumpOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #ready: Entry[] = [];
   #scheduled = false;
 
-  constructor(warn: (id: string, reason: string) => void, options: HoldOptions = {}) {
+  constructor(warn: (id: string, reason: string) => void, options: PumpOptions = {}) {
     this.#warn = warn;
     this.#options = options;
+  }
+
+  /** Nothing is stored, sent or compressed, and nothing is waited for. */
+  get isIdle(): boolean {
+    return this.#entries.size === 0 && !isEmptying() && !isCompressing();
   }
 
   /** A run's output comes to `spoolPath`, which is there already. Earlier runs of the container have ended. */
@@ -106,6 +115,7 @@ export class LogPumps {
     this.#entries.delete(entry.id);
     entry.pump.close({ isDone });
     this.#answer(entry, entry.waiters);
+    if (isDone) this.#options.done?.(entry.id);
   }
 
   #wake(entry: Entry): void {

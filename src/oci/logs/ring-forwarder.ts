@@ -15,6 +15,10 @@ const PIECE_BYTES = 256;
 /** Of all containers together: the heap of their thread has a bound. */
 const MAX_WAITING = 65_536;
 let waitingInAll = 0;
+const emptying = new Set<RingForwarder>();
+
+/** Whether any whose container has ended still sends. */
+export const isEmptying = (): boolean => emptying.size > 0;
 
 const sizeOf = ({ text }: ForwardedPiece): number => Math.max(text.length, PIECE_BYTES);
 
@@ -93,13 +97,15 @@ export class RingForwarder implements Forwarder {
   end(): void {
     this.#ended = true;
     this.#tellDropped();
-    if (this.#sending) this.#waitForEnd();
-    else this.close();
+    if (!this.#sending) return this.close();
+    emptying.add(this);
+    this.#waitForEnd();
   }
 
   close(): void {
     clearTimeout(this.#tell);
     clearTimeout(this.#end);
+    emptying.delete(this);
     if (this.#isClosed) return;
     this.#isClosed = true;
     waitingInAll -= this.#waiting.length;
