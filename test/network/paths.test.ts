@@ -260,7 +260,8 @@ ${tableOf(PATHS)}
 Where the address is not kept, the kernel cannot keep it:
 
 - What comes from 127.0.0.1 leaves the host's loopback with an address that can be answered. \`::1\` and link-local addresses cannot leave their link at all: a
-  relay in the engine, without a process of its own, serves them, TCP and UDP. No relay speaks SCTP.
+  relay in the engine, without a process of its own, serves them, TCP and UDP. No relay speaks SCTP. It cannot refuse a TCP client as the container would, and tries for a second to reach a program that
+  does not listen yet; then the client is reset. What the kernel forwards is refused at once.
 - A container that calls itself would answer itself, past the host. A neighbour, on whatever network, would be answered past the host too; where the host has bridged packets pass its
   filters (\`net.bridge.bridge-nf-call-iptables=1\`), it is not, and the address is kept:
 

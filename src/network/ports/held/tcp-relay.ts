@@ -22,24 +22,36 @@ export interface Arrival {
 export type TargetLookup = (arrival: Arrival) => RelayTarget | undefined;
 
 const CONNECT_TIMEOUT_MS = 10_000;
+/**
+ * The kernel has accepted the client by the time that this program knows of it, so it cannot be refused any more: a
+ * program that was started a moment ago, and does not listen yet, gets so long. What is forwarded by the kernel is
+ * refused, and its clients try again.
+ */
+const REFUSED_FOR_MS = 1000;
+const [FIRST_WAIT_MS, LONGEST_WAIT_MS] = [5, 100];
+/** Of one port: more than these do not wait. */
+const MAX_WAITING = 64;
 
 /** Takes the port at once (KernelError EADDRINUSE if it is taken) and serves it from the next turn of the loop on. */
 export function relayTcp(
   address: string,
   port: number,
   target: TargetLookup,
+  refusedForMs = REFUSED_FOR_MS,
 ): { close(): void; setForwarded(forwarded: boolean): void } {
   const fd = openTcpListener({ address, port });
   let server: Server | undefined;
   let closed = false;
   const sockets = new Set<Socket>();
+  const waits = { count: 0, forMs: refusedForMs };
   // The kernel queues connections until then: starting a container with a thousand ports does not wait for their
   // servers.
   setImmediate(() => {
     if (closed) return;
-    server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) =>
-      passOn(client, target(arrivalOf(client)), sockets),
-    );
+    server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => {
+      const arrival = arrivalOf(client);
+      passOn(client, () => target(arrival), sockets, waits);
+    });
     server.on('error', () => {});
     server.listen({ fd });
     server.unref();
@@ -71,31 +83,71 @@ function arrivalOf(client: Socket): Arrival {
   return { address, link: client.remoteAddress?.split('%')[1] ?? '' };
 }
 
-function passOn(client: Socket, target: RelayTarget | undefined, sockets: Set<Socket>): void {
-  if (!target) {
-    client.resetAndDestroy();
-    return;
-  }
+interface Waits {
+  count: number;
+  readonly forMs: number;
+}
+
+/** Looked up for each attempt: the port may move meanwhile. */
+function passOn(client: Socket, lookUp: () => RelayTarget | undefined, sockets: Set<Socket>, waits: Waits): void {
+  const until = performance.now() + waits.forMs;
+  let server: Socket | undefined;
+  let again: NodeJS.Timeout | undefined;
+  let isWaiting = false;
+  const wait = (): boolean => {
+    const mayWait = performance.now() < until && !client.destroyed && (isWaiting || waits.count < MAX_WAITING);
+    if (mayWait && !isWaiting) waits.count++;
+    isWaiting ||= mayWait;
+    return mayWait;
+  };
+  const waitNoMore = (): void => {
+    if (isWaiting) waits.count--;
+    isWaiting = false;
+  };
+  const attempt = (waitMs: number): void => {
+    const target = lookUp();
+    if (!target) return void client.resetAndDestroy();
+    server = connectTo(target, client, sockets, () => {
+      if (!wait()) return false;
+      again = setTimeout(() => attempt(Math.min(2 * waitMs, LONGEST_WAIT_MS)), waitMs).unref();
+      return true;
+    });
+    server.once('connect', waitNoMore);
+  };
+  sockets.add(client);
+  client.on('error', () => server?.resetAndDestroy());
+  client.on('close', () => {
+    sockets.delete(client);
+    clearTimeout(again);
+    waitNoMore();
+    // A full close of one side that the pipe has not carried over (a reset) ends the other.
+    if (!server?.writableEnded) server?.destroy();
+  });
+  attempt(FIRST_WAIT_MS);
+}
+
+/** `retry`: it was refused; true: it is tried once more, in place of an end of the client. */
+function connectTo(target: RelayTarget, client: Socket, sockets: Set<Socket>, retry: () => boolean): Socket {
   const server = connect({ host: target.address, port: target.port, allowHalfOpen: true });
   const timer = setTimeout(() => server.destroy(), CONNECT_TIMEOUT_MS);
+  let [isConnected, isRetried] = [false, false];
+  sockets.add(server);
   server.once('connect', () => {
+    isConnected = true;
     clearTimeout(timer);
     client.setNoDelay(true);
     server.setNoDelay(true);
     client.pipe(server);
     server.pipe(client);
   });
-  for (const [socket, other] of [
-    [client, server],
-    [server, client],
-  ] as const) {
-    sockets.add(socket);
-    socket.on('error', () => other.resetAndDestroy());
-    socket.on('close', () => {
-      clearTimeout(timer);
-      sockets.delete(socket);
-      // A full close of one side that the pipe has not carried over (a reset) ends the other.
-      if (!other.writableEnded) other.destroy();
-    });
-  }
+  server.on('error', (error: NodeJS.ErrnoException) => {
+    isRetried = !isConnected && error.code === 'ECONNREFUSED' && retry();
+    if (!isRetried) client.resetAndDestroy();
+  });
+  server.on('close', () => {
+    clearTimeout(timer);
+    sockets.delete(server);
+    if (!isRetried && !client.writableEnded) client.destroy();
+  });
+  return server;
 }
