@@ -29,10 +29,37 @@ test('a YAML document that would take all memory is refused', async () => {
   for (let n = 1; n < 12; n++)
     bomb.push(`a${n}: &a${n} [${Array.from({ length: 10 }, () => `*a${n - 1}`).join(', ')}]`);
   await assert.rejects(readYaml(bomb.join('\n')), /excessive aliasing/);
-  await assert.rejects(readYaml('['.repeat(50_000)), /max depth|yaml:/);
+  for (const nested of ['['.repeat(50_000), ': ['.repeat(5000), '{a: '.repeat(20_000)])
+    await assert.rejects(readYaml(nested), { message: 'yaml: exceeded max depth of 100' });
   await assert.rejects(readYaml(`a: ${'['.repeat(500)}${']'.repeat(500)}`), /max depth/);
   await assert.rejects(readYaml('a: &a [*a]'), /yaml:/);
   await assert.rejects(readYaml('a: 1\na: 2'), /yaml: line 2:/);
+});
+
+// Where each key or alias costs a look at all others, this takes hours.
+test('a file full of keys, aliases or documents is read in time that grows with its length', async () => {
+  const count = 30_000;
+  const lines = (line: (index: number) => string): string => Array.from({ length: count }, (_, n) => line(n)).join('');
+  assert.equal(Object.keys((await readYaml(lines((n) => `k${n}: 1\n`))) as object).length, count);
+  const aliased = (await readYaml(lines((n) => `- &a${n} v${n}\n`) + lines((n) => `- *a${n}\n`))) as string[];
+  assert.deepEqual([aliased.length, aliased[count], aliased.at(-1)], [2 * count, 'v0', `v${count - 1}`]);
+  assert.deepEqual({ ...((await readYaml(lines(() => '---\na: 1\n'))) as object) }, { a: 1 });
+});
+
+test('an alias stands for the last anchor of its name before it', async () => {
+  assert.deepEqual(await readYaml('[&a 1, *a, &a 2, *a, &b [&c x, *c], *b, *c]'), [
+    1,
+    1,
+    2,
+    2,
+    ['x', 'x'],
+    ['x', 'x'],
+    'x',
+  ]);
+  await assert.rejects(readYaml('[*a, &a 1]'), /yaml:/);
+  await assert.rejects(readYaml('a: 1\nb: {x: 1,\n  y: 2, x: 3}'), {
+    message: 'yaml: line 3: Map keys must be unique',
+  });
 });
 
 test('a specification is read with all that it may say', async () => {

@@ -2,7 +2,7 @@
  * A YAML document as plain values, read as Go's sigs.k8s.io/yaml reads it (YAML 1.1: 0666 is octal, `yes` is true). The
  * text may be anything: what it refers to again and again counts each time.
  */
-import type { Document, Node, Pair, Scalar } from 'yaml';
+import type { Alias, Document, LineCounter, Node, Pair, Scalar } from 'yaml';
 
 export type YamlValue = string | number | boolean | null | YamlValue[] | { [key: string]: YamlValue };
 
@@ -12,35 +12,50 @@ const MAX_DEPTH = 100;
 /** Of the first document; undefined where there is none. @throws Error in the words of Go's parser, where it has some */
 export async function readYaml(text: string): Promise<YamlValue | undefined> {
   const yaml = await import('yaml');
-  let documents: readonly Document[];
+  const lines = new yaml.LineCounter();
   try {
-    documents = yaml.parseAllDocuments(text, {
-      schema: 'failsafe',
-      uniqueKeys: true,
-      logLevel: 'silent',
-    }) as Document[];
+    const parser = new yaml.Parser(lines.addNewLine);
+    // Keys are compared here: the composer compares each with all others.
+    const composer = new yaml.Composer({ schema: 'failsafe', uniqueKeys: false, logLevel: 'silent' });
+    // Only as far as the first one goes.
+    const [document] = composer.compose(parser.parse(text));
+    const [problem] = document?.errors ?? [];
+    if (isTooDeep(problem)) throw problem;
+    if (problem) throw atLine(lines, problem.pos[0], problem.message.split(/ at line|\n/, 1)[0]!);
+    if (!document?.contents) return undefined;
+    return new Reader(yaml, document, lines).value(document.contents as Node, 0);
   } catch (error) {
-    if (error instanceof RangeError) throw new Error('yaml: exceeded max depth of 100', { cause: error });
+    if (isTooDeep(error)) throw new Error(`yaml: exceeded max depth of ${MAX_DEPTH}`, { cause: error });
     throw error;
   }
-  const [document] = documents;
-  const [problem] = document?.errors ?? [];
-  if (problem)
-    throw new Error(`yaml: line ${problem.linePos?.[0].line ?? 1}: ${problem.message.split(/ at line|\n/, 1)[0]}`);
-  if (!document?.contents) return undefined;
-  return new Reader(yaml, document).value(document.contents as Node, 0);
 }
+
+/** The composer's stack, or the reader's. */
+const isTooDeep = (error: unknown): boolean =>
+  error instanceof RangeError || (error as { readonly code?: unknown } | undefined)?.code === 'RESOURCE_EXHAUSTION';
+
+const atLine = (lines: LineCounter, offset: number, message: string): Error =>
+  new Error(`yaml: line ${lines.linePos(offset).line || 1}: ${message}`);
 
 type Yaml = typeof import('yaml');
 
 class Reader {
   readonly #yaml: Yaml;
-  readonly #document: Document;
+  readonly #lines: LineCounter;
+  /** What each alias stands for: the last one of that name before it. A look-up of its own for each would visit all. */
+  readonly #targets = new Map<Alias, Node | undefined>();
   #nodes = 0;
 
-  constructor(yaml: Yaml, document: Document) {
+  constructor(yaml: Yaml, document: Document, lines: LineCounter) {
     this.#yaml = yaml;
-    this.#document = document;
+    this.#lines = lines;
+    const anchors = new Map<string, Node>();
+    yaml.visit(document, {
+      Node: (_, node) => {
+        if (yaml.isAlias(node)) this.#targets.set(node, anchors.get(node.source));
+        else if (node.anchor !== undefined) anchors.set(node.anchor, node);
+      },
+    });
   }
 
   value(node: Node | null, depth: number): YamlValue {
@@ -49,7 +64,7 @@ class Reader {
     if (node === null) return null;
     const { isAlias, isMap, isSeq, isScalar } = this.#yaml;
     if (isAlias(node)) {
-      const target = node.resolve(this.#document);
+      const target = this.#targets.get(node);
       if (!target) throw new Error(`yaml: unknown anchor '${node.source}' referenced`);
       return this.value(target, depth + 1);
     }
@@ -66,6 +81,7 @@ class Reader {
       if (name !== null && typeof name === 'object') throw new Error('yaml: invalid map key');
       const item = this.value(value, depth + 1);
       if (name === '<<') for (const [inner, one] of mergedEntries(item)) merged.set(inner, one);
+      else if (found.has(String(name))) throw atLine(this.#lines, key.range?.[0] ?? 0, 'Map keys must be unique');
       else found.set(String(name), item);
     }
     // Without a prototype: a key may be called as anything.
