@@ -44,7 +44,10 @@ export const BUILT_INS: Readonly<Record<string, { readonly rooms: readonly strin
     rooms: ['network', 'oci'],
     because: 'the relay for UDP of published ports, and syslog; other sockets are made in kernel',
   },
-  zlib: { rooms: ['image', 'oci'], because: 'layers and full logs are compressed, nothing else is' },
+  zlib: {
+    rooms: ['image', 'oci', 'cli'],
+    because: 'layers, full logs and the context of `build --compress`, nothing else',
+  },
   vm: { rooms: ['base'], because: 'the command line and the engine are kept compiled; nothing else is worth it' },
   tty: { rooms: ['cli'], because: 'only the command line has a terminal' },
   readline: { rooms: ['cli'], because: 'only the command line has a terminal' },

@@ -50,3 +50,21 @@ test('without double stars a pattern stays within one name', () => {
   assert.equal(new PathGlob('a*', { deep: false }).matches('ab/c'), false);
   assert.equal(new PathGlob('a**b', { deep: false }).matches('axb'), true);
 });
+
+const BELOW: readonly (readonly [patterns: readonly string[], directory: string, look: boolean])[] = [
+  [['node_modules'], 'node_modules', false],
+  [['node_modules', '!README.md'], 'node_modules', false],
+  [['node_modules', '!node_modules/a/keep'], 'node_modules', true],
+  [['node_modules', '!node_modules/a/keep'], 'node_modules/a', true],
+  [['node_modules', '!node_modules/a/keep'], 'node_modules/b', false],
+  [['*', '!src/*.ts'], 'src', true],
+  [['*', '!src/*.ts'], 'doc', false],
+  [['*', '!**/keep'], 'doc/deep', true],
+  [['docs/x', '!docs'], 'docs/x', true],
+  [['*', '!/src/x'], 'src', true],
+];
+
+test('what is left out is looked into only where an exception may take something back', () => {
+  for (const [patterns, directory, look] of BELOW)
+    assert.equal(new IgnorePatterns(patterns).mayKeepBelow(directory), look, `${patterns.join(' ')}: ${directory}`);
+});

@@ -9,6 +9,8 @@ interface Pattern {
   /** Takes back what an earlier one left out. */
   readonly isException: boolean;
   readonly matches: (path: string) => boolean;
+  /** The directories that each path it matches is below: those in front of the first special character. */
+  readonly below: readonly string[];
 }
 
 /** What a directory was found to match, for those below it. */
@@ -16,14 +18,11 @@ export type ParentMatches = readonly boolean[];
 
 export class IgnorePatterns {
   readonly #patterns: readonly Pattern[];
-  /** Without them, nothing below a directory that is left out has to be looked at. */
-  readonly hasExceptions: boolean;
 
   /** @throws invalid */
   constructor(patterns: readonly string[]) {
     if (patterns.length > MAX_PATTERNS) throw invalid(`more than ${MAX_PATTERNS} patterns of files to leave out`);
     this.#patterns = patterns.map(readPattern).filter((pattern) => pattern !== undefined);
-    this.hasExceptions = this.#patterns.some(({ isException }) => isException);
   }
 
   /** Of the lines of a file. */
@@ -47,6 +46,18 @@ export class IgnorePatterns {
       return match;
     });
     return { ignored, matches };
+  }
+
+  /**
+   * Whether an exception may take something back that is below a directory which is left out; if not, nobody has to look
+   * there.
+   */
+  mayKeepBelow(directory: string): boolean {
+    const names = directory.split('/');
+    return this.#patterns.some(
+      ({ isException, below }) =>
+        isException && names.every((name, depth) => depth >= below.length || below[depth] === name),
+    );
   }
 
   /** The same for one path by itself: its directories are tried, too. */
@@ -90,7 +101,13 @@ function readPattern(text: string): Pattern | undefined {
     if (pattern.length === 1) throw invalid('illegal exclusion pattern: "!"');
     pattern = clean(pattern.slice(1));
   }
-  return { isException, matches: matcherOf(pattern) };
+  return { isException, matches: matcherOf(pattern), below: plainDirectories(pattern) };
+}
+
+function plainDirectories(pattern: string): string[] {
+  const names = pattern.replace(/^\//, '').split('/');
+  const special = names.findIndex((name) => /[*?[\\]/.test(name));
+  return names.slice(0, special < 0 ? names.length : special);
 }
 
 function matcherOf(pattern: string): (path: string) => boolean {

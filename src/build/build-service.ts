@@ -31,7 +31,7 @@ export class BuildService {
       if (platform && platform.os !== 'linux') throw invalid('operating system is not supported');
       const only = order.remote === '' ? undefined : await fetchContext(order.remote, context, signal);
       if (order.remote === '') await receiveContext(body, context, signal);
-      const dockerfile = only ?? (await readDockerfile(context, order.dockerfile));
+      const dockerfile = order.dockerfileText ?? only ?? (await readDockerfile(context, order.dockerfile));
       await this.#whenReady();
       return await this.#builder.build(
         {
@@ -40,7 +40,7 @@ export class BuildService {
           context: only === undefined ? context : undefined,
           contexts: new Map(),
           platform,
-          secret: async () => undefined,
+          secret: async (id) => order.secrets.get(id),
           sshSocket: async () => undefined,
           auth: (reference) => authFor(order.auths, reference),
           ordered: true,

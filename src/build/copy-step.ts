@@ -187,7 +187,7 @@ function wantsOf({ instruction }: CopyOrder): Wants | undefined {
     const { ignored, matches } = patterns.test(path, slash < 0 ? undefined : parents.get(path.slice(0, slash)));
     if (isDirectory) parents.set(path, matches);
     if (!ignored) return 'yes';
-    return isDirectory && patterns.hasExceptions ? 'below' : 'no';
+    return isDirectory && patterns.mayKeepBelow(path) ? 'below' : 'no';
   };
 }
 

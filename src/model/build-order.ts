@@ -9,11 +9,18 @@ export interface StepLimits {
   readonly extraHosts: readonly string[];
   readonly shmSizeBytes: number;
   readonly cgroupParent: string;
-  readonly securityOpt: readonly string[];
   readonly resources: Partial<ResourceSpec>;
 }
 
-export interface BuildOrder {
+/** What only this engine's own client sends. */
+export interface BuildExtras {
+  /** Values by id, for `RUN --mount=type=secret`: never shown, kept, or part of what tells steps apart. */
+  readonly secrets: ReadonlyMap<string, Buffer>;
+  /** In place of the Dockerfile of the context. */
+  readonly dockerfileText: string | undefined;
+}
+
+export interface BuildOrder extends BuildExtras {
   /** An address of an archive, a Dockerfile or a git repository; '' = the context comes with the request. */
   readonly remote: string;
   /** In the context; '' = Dockerfile. */

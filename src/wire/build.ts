@@ -1,12 +1,18 @@
 /** Builds as Docker's API spells them. */
 import * as v from 'valibot';
-import { fields, integer, list, text } from './go-fields.ts';
+import { fields, integer, list, text, textMap } from './go-fields.ts';
 
 export const ulimitsSchema = list(fields({ Name: text(), Soft: integer(), Hard: integer() }));
 /** A value is null where only the name was given. */
 export const buildArgsSchema = v.record(v.string(), v.nullable(v.string()));
 export const labelsSchema = v.record(v.string(), v.string());
 export const textsSchema = v.array(v.string());
+
+/** In front of the context of POST /causeway/build; values of secrets are base64. */
+export const buildExtrasSchema = fields({
+  Secrets: textMap(),
+  Dockerfile: text(),
+});
 
 export interface BuildPrunedJson {
   CachesDeleted: readonly string[] | null;

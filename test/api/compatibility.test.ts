@@ -129,7 +129,7 @@ test('every command and flag of the command line is listed', async () => {
   // `container run` is `run`.
   const grouped = groups.flatMap((group) =>
     group.entries
-      .filter(({ name }) => !(['container', 'image', 'system'].includes(group.name) && names.has(name)))
+      .filter(({ name }) => !(['builder', 'container', 'image', 'system'].includes(group.name) && names.has(name)))
       .map((entry) => [`${group.name} ${entry.name}`, entry] as const),
   );
   const same = new Set(['container ls', 'image ls', 'image rm']); // ps, images, rmi

@@ -15,6 +15,7 @@ import type { EngineEvent } from '../../src/model/event.ts';
 import { newId } from '../../src/model/ids.ts';
 import type { ImageRecord } from '../../src/model/image.ts';
 import type { VolumeRecord } from '../../src/model/mount.ts';
+import type { BuildOrder } from '../../src/model/build-order.ts';
 import { StepFailure } from '../../src/model/step-failure.ts';
 import { formatPlatform, HOST_PLATFORM, rankPlatform, type Platform } from '../../src/model/platform.ts';
 import { parsePort } from '../../src/model/port.ts';
@@ -130,9 +131,12 @@ function refuseOther(platform: Platform | undefined): void {
 }
 
 export class MemoryBackend implements Backend {
+  readonly buildsAsked: { readonly order: BuildOrder; readonly context: Buffer }[] = [];
   readonly builds: Backend['builds'] = {
     build: async (order, body, report) => {
-      body.resume();
+      const context: Buffer[] = [];
+      for await (const piece of body as AsyncIterable<Buffer>) context.push(piece);
+      this.buildsAsked.push({ order, context: Buffer.concat(context) });
       const [id, step, steps] = ['sha256:1', 1, 1];
       report({ news: 'step', id, after: '', step, steps, text: 'FROM busybox', place: undefined });
       report({ news: 'state', id, imageId: BUSYBOX.id });

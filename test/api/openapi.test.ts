@@ -110,6 +110,19 @@ test('the queries of a container are answered as described, a line each', async 
   assert.equal(values.length, 2);
 });
 
+test('a build with secrets is answered as described, a line each', async (context) => {
+  const { call } = await serve(context);
+  const extras = { Secrets: { id: Buffer.from('value').toString('base64') }, Dockerfile: 'FROM busybox\n' };
+  const { status, text } = await call('POST', '/causeway/build', `${JSON.stringify(extras)}\n`);
+  assert.equal(status, 200);
+  const operation = paths['/causeway/build']!['post']!;
+  assert.deepEqual(schemaFaults(extras, schemaOf(operation.requestBody, 'application/x-tar'), root), []);
+  const line = schemaOf(operation.responses['200'], 'application/json');
+  const lines = text.trim().split('\n');
+  assert.ok(lines.length > 2);
+  for (const one of lines) assert.deepEqual(schemaFaults(JSON.parse(one), line, root), []);
+});
+
 test('changes of published ports are taken and answered as described', async (context) => {
   const { call } = await serve(context);
   const template = '/causeway/containers/{name}/ports';

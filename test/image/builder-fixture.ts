@@ -95,7 +95,6 @@ const PLAIN_REQUEST: Omit<BuildRequest, 'dockerfile'> = {
     extraHosts: [],
     shmSizeBytes: 0,
     cgroupParent: '',
-    securityOpt: [],
     resources: {},
   },
   cacheFrom: [],

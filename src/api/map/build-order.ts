@@ -1,7 +1,7 @@
 /** The query and headers of POST /build -> a build order. */
 import { invalid, notImplemented } from '../../base/errors.ts';
 import { parseJsonText } from '../../base/json-text.ts';
-import type { BuildOrder } from '../../model/build-order.ts';
+import type { BuildExtras, BuildOrder } from '../../model/build-order.ts';
 import type { RegistryAuth } from '../../model/registry.ts';
 import { buildArgsSchema, labelsSchema, textsSchema, ulimitsSchema } from '../../wire/build.ts';
 import { checkValue } from '../../wire/parse-body.ts';
@@ -10,14 +10,17 @@ import type { Call } from '../call.ts';
 import { readRegistryAuth } from '../registry-auth.ts';
 
 /** @throws invalid in Docker's words */
-export function readBuildOrder({ query, request }: Call): BuildOrder {
+export function readBuildOrder({ query, request }: Call, extras: BuildExtras): BuildOrder {
   if (query.text('version') === '2')
     throw notImplemented('This builder is not asked for BuildKit here: build with DOCKER_BUILDKIT=0.');
   if (query.flag('squash')) throw invalid('squash is only supported with experimental mode');
+  // Docker's are for Windows alone.
+  if (query.texts('securityopt').length > 0) throw invalid('security options are not supported on linux');
   const outputs = query.text('outputs');
   if (outputs !== '' && outputs !== '[]')
     throw invalid('multiple outputs currently unsupported by the current BuildKit daemon');
   return {
+    ...extras,
     remote: query.text('remote'),
     dockerfile: query.text('dockerfile'),
     tags: [...new Set(query.texts('t').filter((tag) => tag !== ''))],
@@ -63,7 +66,6 @@ function readLimits(query: Call['query']): BuildOrder['limits'] {
     extraHosts: query.texts('extrahosts').filter((host) => host !== ''),
     shmSizeBytes: query.integer('shmsize') ?? 0,
     cgroupParent: query.text('cgroupparent'),
-    securityOpt: document(textsSchema, query.text('securityopt'), [], 'error reading security options'),
     resources: {
       memoryBytes: query.integer('memory') ?? 0,
       memorySwapBytes: query.integer('memswap') ?? 0,

@@ -1,10 +1,12 @@
 /** Image builds by the classic API. BuildKit's doors are refused: its clients are told what to set instead. */
 import { visibleText } from '../../base/control-characters.ts';
 import { errorMessage, notFound, notImplemented } from '../../base/errors.ts';
+import type { BuildExtras } from '../../model/build-order.ts';
 import { StepFailure } from '../../model/step-failure.ts';
 import type { BuildPrunedJson } from '../../wire/build.ts';
 import type { Call } from '../call.ts';
 import { readFilters } from '../filters.ts';
+import { readBuildExtras } from '../map/build-extras.ts';
 import { readBuildOrder } from '../map/build-order.ts';
 import { buildLines, builtLines } from '../map/build-lines.ts';
 import { readPruneOptions } from '../map/build-prune.ts';
@@ -18,7 +20,8 @@ export function addBuildRoutes(routes: RouteTable): void {
   const refuse: Handler = () => {
     throw notImplemented(NO_BUILDKIT);
   };
-  routes.add('POST', '/build', build);
+  routes.add('POST', '/build', (call) => build(call, NO_EXTRAS));
+  routes.add('POST', '/causeway/build', async (call) => build(call, await readBuildExtras(call.request)));
   routes.add('POST', '/build/cancel', () => {
     throw notFound('build ID not found: a build by the classic builder ends with its connection');
   });
@@ -39,9 +42,11 @@ export function addBuildRoutes(routes: RouteTable): void {
 /** Lines that a client does not read: its connection's buffer, and no more. */
 const MAX_UNREAD_BYTES = 16 * 1024 * 1024;
 
-async function build(call: Call): Promise<void> {
+const NO_EXTRAS: BuildExtras = { secrets: new Map(), dockerfileText: undefined };
+
+async function build(call: Call, extras: BuildExtras): Promise<void> {
   const { response, query, request, backend, signal } = call;
-  const order = readBuildOrder(call);
+  const order = readBuildOrder(call, extras);
   const quiet = query.flag('q');
   const write = (line: unknown): void => {
     if (response.destroyed || response.writableLength > MAX_UNREAD_BYTES) return;

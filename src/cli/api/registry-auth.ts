@@ -88,24 +88,54 @@ function decodeEntry(entry: NonNullable<ConfigFile['auths']>[string], serveraddr
 
 const HELPER = /^[\w.-]+$/;
 
-async function askHelper(helper: string, key: string): Promise<Credentials | undefined> {
+async function runHelper(helper: string, verb: 'get' | 'list', input: string): Promise<unknown> {
   // A path would be any program of any directory.
   if (!HELPER.test(helper))
     throw new StatusError(`config.json: ${JSON.stringify(helper)} is no name of a credential helper, like "pass"`);
   const { execFileSync } = await import('node:child_process');
   try {
-    const answer = execFileSync(`docker-credential-${helper}`, ['get'], {
-      input: key,
-      encoding: 'utf8',
-      stdio: ['pipe', 'pipe', 'ignore'],
-    });
-    const { Username, Secret } = JSON.parse(answer) as { Username: string; Secret: string };
+    const stdio: ['pipe', 'pipe', 'ignore'] = ['pipe', 'pipe', 'ignore'];
+    return JSON.parse(
+      execFileSync(`docker-credential-${helper}`, [verb], { input, encoding: 'utf8', stdio }),
+    ) as unknown;
+  } catch {
+    return undefined; // not installed, or it knows nothing
+  }
+}
+
+async function helperKeys(helper: string): Promise<string[]> {
+  const answer = await runHelper(helper, 'list', '');
+  return typeof answer === 'object' && answer !== null ? Object.keys(answer) : [];
+}
+
+async function askHelper(helper: string, key: string): Promise<Credentials | undefined> {
+  const answer = await runHelper(helper, 'get', key);
+  try {
+    const { Username, Secret } = answer as { Username: string; Secret: string };
     return Username === '<token>'
       ? { identitytoken: Secret, serveraddress: key }
       : { username: Username, password: Secret, serveraddress: key };
   } catch {
     return undefined; // not installed, or it knows nothing
   }
+}
+
+/** Of every registry that they are known for, by the name under which they are filed. */
+export async function allCredentials(): Promise<Record<string, Credentials>> {
+  const all: Record<string, Credentials> = {};
+  for (const config of configs()) {
+    for (const key of await keysOf(config)) {
+      if (Object.hasOwn(all, key)) continue;
+      const found = await findCredentials(key === DOCKER_HUB ? 'docker.io' : key);
+      if (found) all[key] = found;
+    }
+  }
+  return all;
+}
+
+async function keysOf({ auths, credHelpers, credsStore }: ConfigFile): Promise<string[]> {
+  const stored = credsStore ? await helperKeys(credsStore) : [];
+  return [...Object.keys(auths ?? {}), ...Object.keys(credHelpers ?? {}), ...stored];
 }
 
 /** The X-Registry-Auth header for what is pulled from or pushed to a registry. */

@@ -1,11 +1,43 @@
 /** Every command, by the words that call it. A module is loaded when a command of it is called. */
 import type { Entry, Group } from './command.ts';
+import {
+  attach,
+  build,
+  commit,
+  cp,
+  create,
+  diff,
+  events,
+  exec,
+  exportContainer,
+  history,
+  importImage,
+  info,
+  kill,
+  load,
+  logs,
+  pause,
+  port,
+  pull,
+  push,
+  rename,
+  restart,
+  rm,
+  run,
+  save,
+  start,
+  stats,
+  stop,
+  tag,
+  top,
+  unpause,
+  update,
+  wait,
+} from './shared-entries.ts';
 
-const lifecycle = () => import('../commands/container-lifecycle.ts');
 const facts = () => import('../commands/container-facts.ts');
 const inspecting = () => import('../commands/inspect.ts');
 const images = () => import('../commands/images.ts');
-const transfer = () => import('../commands/image-transfer.ts');
 const upkeep = () => import('../commands/image-upkeep.ts');
 const networks = () => import('../commands/networks.ts');
 const volumes = () => import('../commands/volumes.ts');
@@ -14,171 +46,6 @@ const login = () => import('../commands/login.ts');
 const programs = () => import('../commands/programs.ts');
 const portChanges = () => import('../commands/port-change.ts');
 const contexts = () => import('../commands/contexts.ts');
-const containerImages = () => import('../commands/container-images.ts');
-
-/** Commands that are both at the top level and in a group. */
-const attach: Entry = {
-  name: 'attach',
-  short: 'Attach local standard input, output, and error streams to a running container',
-  load: async () => (await import('../commands/attach.ts')).attachCommand,
-};
-const commit: Entry = {
-  name: 'commit',
-  short: "Create a new image from a container's changes",
-  load: async () => (await containerImages()).commitCommand,
-};
-const cp: Entry = {
-  name: 'cp',
-  short: 'Copy files/folders between a container and the local filesystem',
-  load: async () => (await import('../commands/cp.ts')).cpCommand,
-};
-const create: Entry = {
-  name: 'create',
-  short: 'Create a new container',
-  load: async () => (await import('../commands/create.ts')).createCommand,
-};
-const diff: Entry = {
-  name: 'diff',
-  short: "Inspect changes to files or directories on a container's filesystem",
-  load: async () => (await facts()).diffCommand,
-};
-const exec: Entry = {
-  name: 'exec',
-  short: 'Execute a command in a running container',
-  section: 'common',
-  load: async () => (await import('../commands/exec.ts')).execCommand,
-};
-const exportContainer: Entry = {
-  name: 'export',
-  short: "Export a container's filesystem as a tar archive",
-  load: async () => (await containerImages()).exportCommand,
-};
-const kill: Entry = {
-  name: 'kill',
-  short: 'Kill one or more running containers',
-  load: async () => (await lifecycle()).killCommand,
-};
-const logs: Entry = {
-  name: 'logs',
-  short: 'Fetch the logs of a container',
-  load: async () => (await import('../commands/logs.ts')).logsCommand,
-};
-const pause: Entry = {
-  name: 'pause',
-  short: 'Pause all processes within one or more containers',
-  load: async () => (await lifecycle()).pauseCommand,
-};
-const port: Entry = {
-  name: 'port',
-  short: 'List port mappings or a specific mapping for the container',
-  load: async () => (await facts()).portCommand,
-};
-const rename: Entry = {
-  name: 'rename',
-  short: 'Rename a container',
-  load: async () => (await lifecycle()).renameCommand,
-};
-const restart: Entry = {
-  name: 'restart',
-  short: 'Restart one or more containers',
-  load: async () => (await lifecycle()).restartCommand,
-};
-const rm: Entry = {
-  name: 'rm',
-  short: 'Remove one or more containers',
-  load: async () => (await lifecycle()).rmCommand,
-};
-const run: Entry = {
-  name: 'run',
-  short: 'Create and run a new container from an image',
-  section: 'common',
-  load: async () => (await import('../commands/run.ts')).runCommand,
-};
-const start: Entry = {
-  name: 'start',
-  short: 'Start one or more stopped containers',
-  load: async () => (await import('../commands/start.ts')).startCommand,
-};
-const stats: Entry = {
-  name: 'stats',
-  short: 'Display a live stream of container(s) resource usage statistics',
-  load: async () => (await import('../commands/stats.ts')).statsCommand,
-};
-const stop: Entry = {
-  name: 'stop',
-  short: 'Stop one or more running containers',
-  load: async () => (await lifecycle()).stopCommand,
-};
-const top: Entry = {
-  name: 'top',
-  short: 'Display the running processes of a container',
-  load: async () => (await facts()).topCommand,
-};
-const unpause: Entry = {
-  name: 'unpause',
-  short: 'Unpause all processes within one or more containers',
-  load: async () => (await lifecycle()).unpauseCommand,
-};
-const update: Entry = {
-  name: 'update',
-  short: 'Update configuration of one or more containers',
-  load: async () => (await import('../commands/update.ts')).updateCommand,
-};
-const wait: Entry = {
-  name: 'wait',
-  short: 'Block until one or more containers stop, then print their exit codes',
-  load: async () => (await lifecycle()).waitCommand,
-};
-
-const history: Entry = {
-  name: 'history',
-  short: 'Show the history of an image',
-  load: async () => (await upkeep()).historyCommand,
-};
-const importImage: Entry = {
-  name: 'import',
-  short: 'Import the contents from a tarball to create a filesystem image',
-  load: async () => (await import('../commands/import.ts')).importCommand,
-};
-const load: Entry = {
-  name: 'load',
-  short: 'Load an image from a tar archive or STDIN',
-  load: async () => (await transfer()).loadCommand,
-};
-const pull: Entry = {
-  name: 'pull',
-  short: 'Download an image from a registry',
-  section: 'common',
-  load: async () => (await transfer()).pullCommand,
-};
-const push: Entry = {
-  name: 'push',
-  short: 'Upload an image to a registry',
-  section: 'common',
-  load: async () => (await transfer()).pushCommand,
-};
-const save: Entry = {
-  name: 'save',
-  short: 'Save one or more images to a tar archive (streamed to STDOUT by default)',
-  load: async () => (await transfer()).saveCommand,
-};
-const tag: Entry = {
-  name: 'tag',
-  short: 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE',
-  load: async () => (await transfer()).tagCommand,
-};
-
-const events: Entry = {
-  name: 'events',
-  short: 'Get real time events from the server',
-  load: async () => (await import('../commands/events.ts')).eventsCommand,
-};
-const info: Entry = {
-  name: 'info',
-  short: 'Display system-wide information',
-  section: 'common',
-  load: async () => (await import('../commands/info.ts')).infoCommand,
-};
 
 export const entries: readonly Entry[] = [
   run,
@@ -189,6 +56,7 @@ export const entries: readonly Entry[] = [
     section: 'common',
     load: async () => (await import('../commands/ps.ts')).psCommand,
   },
+  { ...build, section: 'common' },
   pull,
   push,
   { name: 'images', short: 'List images', section: 'common', load: async () => (await images()).imagesCommand },
@@ -254,6 +122,18 @@ const PORT = /^\d+(?:\/\w+)?$/;
 
 export const groups: readonly Group[] = [
   {
+    name: 'builder',
+    short: 'Manage builds',
+    entries: [
+      build,
+      {
+        name: 'prune',
+        short: 'Remove build cache',
+        load: async () => (await import('../commands/builder-prune.ts')).builderPruneCommand,
+      },
+    ],
+  },
+  {
     name: 'container',
     short: 'Manage containers',
     entries: [
@@ -313,6 +193,7 @@ export const groups: readonly Group[] = [
     name: 'image',
     short: 'Manage images',
     entries: [
+      build,
       history,
       importImage,
       {

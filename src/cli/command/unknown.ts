@@ -2,10 +2,7 @@
 
 /** Docker's commands that are not here: why, and the way to the same end. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
-  build: "'build' is not built in: build with another tool and load what it saves: causeway load -i FILE",
-  builder: "'builder' is not built in: there is no build cache to manage",
-  buildx:
-    "'buildx' is a plugin of the docker client: the builder of an engine is its default, and this engine has none: build with another tool and load what it saves: causeway load -i FILE",
+  buildx: "'buildx' is a plugin of the docker client: 'causeway build' builds an image",
   compose:
     "'compose' is a plugin of the docker client: install it, and point it here with DOCKER_HOST=unix:///run/causeway/causeway.sock docker compose",
   config:
@@ -27,7 +24,6 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'context use': 'choose a context with --context NAME or DOCKER_CONTEXT=NAME',
   'context rm': "Docker's contexts are read here, not written: docker context rm",
   'context update': "Docker's contexts are read here, not written: docker context update",
-  'image build': "'build' is not built in: see 'causeway build'",
 };
 
 export const elsewhere = (words: string): string | undefined =>

@@ -10,7 +10,7 @@ import { formatSignificant, humanSize } from '../format/size.ts';
 import { shown, writeAll } from './output.ts';
 import { isTerminal, openTerminal } from './terminal-device.ts';
 
-interface Message {
+export interface Message {
   readonly stream?: string;
   readonly status?: string;
   readonly id?: string;
@@ -63,20 +63,45 @@ export async function showProgress(
   options: { fd?: 1 | 2; quiet?: boolean; onAux?: (aux: unknown) => void } = {},
 ): Promise<void> {
   const fd = options.fd ?? 1;
-  const terminal = isTerminal(fd);
   const write = options.quiet ? () => {} : (text: string) => writeAll(fd, text);
-  const lines = new Map<string, number>();
+  await readProgress(stream, progressLines(fd, isTerminal(fd), write, false), options.onAux);
+}
+
+/**
+ * Gives each message that is no error and nothing for programs to `show`. Rejects with the error that the stream
+ * reports; `coded`: its code is what the command ends with.
+ */
+export async function readProgress(
+  stream: Readable,
+  show: (message: Message) => void,
+  onAux?: (aux: unknown) => void,
+  coded = false,
+): Promise<void> {
   let failure: StatusError | undefined;
-  for await (const received of jsonValues<Message>(stream)) {
+  for await (const message of jsonValues<Message>(stream)) {
+    const { aux, error, errorDetail } = message;
+    if (aux !== undefined && aux !== null) onAux?.(aux);
+    else if (error !== undefined || errorDetail?.message !== undefined)
+      failure ??= new StatusError(
+        visibleText(errorDetail?.message ?? error ?? ''),
+        coded ? Number(errorDetail?.code) || 1 : 1,
+      );
+    else show(message);
+  }
+  if (failure) throw failure;
+}
+
+/** `raw`: what a program wrote (`stream`) is passed on as it is. */
+export function progressLines(
+  fd: 1 | 2,
+  terminal: boolean,
+  write: (text: string) => void,
+  raw: boolean,
+): (message: Message) => void {
+  const lines = new Map<string, number>();
+  return (received) => {
     const message = asShown(received, fd);
-    if (message.aux !== undefined && message.aux !== null) {
-      options.onAux?.(message.aux);
-      continue;
-    }
-    if (message.error !== undefined || message.errorDetail?.message !== undefined) {
-      failure ??= new StatusError(visibleText(message.errorDetail?.message ?? message.error ?? ''));
-      continue;
-    }
+    if (raw && typeof received.stream === 'string') Object.assign(message, { stream: received.stream });
     const progress = progressText(message, fd);
     const hasLine =
       message.id !== undefined && message.id !== '' && (message.progressDetail != null || message.progress);
@@ -92,8 +117,7 @@ export async function showProgress(
     } else lines.clear();
     write(renderLine(message, progress, terminal));
     if (message.id && hasLine && terminal && up > 0) write(`\x1b[${up}B`);
-  }
-  if (failure) throw failure;
+  };
 }
 
 /** A registry chose some of it: what Docker words itself is spelled out for pipes too, which often end on a terminal. */

@@ -37,7 +37,7 @@ export const IMAGE_ROWS: readonly DaemonOption[] = [
     judge: judgeFeatures,
   }),
   {
-    ...noEffect('builder', 'object', 'Settings of the builder', 'there is no builder in the engine'),
+    ...noEffect('builder', 'object', 'Settings of the builder', 'the bounds of the build cache are fixed (build.md)'),
     flag: '',
   },
   {

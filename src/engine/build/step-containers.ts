@@ -32,7 +32,6 @@ export interface StepOrder {
     readonly extraHosts: readonly string[];
     readonly shmSizeBytes: number;
     readonly cgroupParent: string;
-    readonly securityOpt: readonly string[];
     readonly resources: Partial<ResourceSpec>;
   };
   readonly mounts: readonly {
@@ -170,9 +169,9 @@ function stepSpec({ imageId, config, command, env, limits, mounts }: StepOrder):
       privileged: false,
       capAdd: [],
       capDrop: [],
+      securityOpt: [],
       groupAdd: [],
       readonlyRootfs: false,
-      securityOpt: limits.securityOpt,
       maskedPaths: null,
       readonlyPaths: null,
       sysctls: {},

@@ -1,0 +1,81 @@
+/** What a build shows: nothing until it has ended, the classic builder's lines, or the steps in place. */
+import type { FlagSet } from '../command/flag-set.ts';
+import { humanSize } from '../format/size.ts';
+import { progressLines, type Message } from '../terminal/json-progress.ts';
+import { writeAll } from '../terminal/output.ts';
+import { screenWidth } from '../terminal/screen.ts';
+import { isTerminal } from '../terminal/terminal-device.ts';
+import { BuildView } from './build-view.ts';
+
+export interface Reporter {
+  readonly sending: (bytes: number, isAll: boolean) => void;
+  readonly show: (message: Message) => void;
+  /** Returns what a quiet build said. */
+  end(failed: boolean): string;
+}
+
+/** Of a quiet build, which is shown if it fails. */
+const MAX_HELD_CHARS = 16 * 1024 * 1024;
+const DEFAULT_WIDTH = 80;
+const SENDING_EVERY_MS = 100;
+
+export function reporter(flags: FlagSet): Reporter {
+  const progress = flags.string('progress');
+  if (flags.bool('quiet') || progress === 'quiet') return quietReporter();
+  const isScreen = progress === 'tty' || (progress === 'auto' && isTerminal(1) && process.env['TERM'] !== 'dumb');
+  return isScreen ? screenReporter() : plainReporter();
+}
+
+const sendingText = (bytes: number) => `Sending build context to Causeway daemon ${humanSize(bytes).padStart(8)}`;
+
+function quietReporter(): Reporter {
+  let held = '';
+  const hold = (text: string) => {
+    if (held.length < MAX_HELD_CHARS) held += text;
+  };
+  let sent = '';
+  return {
+    sending: (bytes, isAll) => {
+      if (isAll) sent = `${sendingText(bytes)}\r\r\n`;
+    },
+    show: progressLines(1, false, hold, true),
+    end: (failed) => {
+      if (failed) writeAll(2, `${sent}${held}`);
+      else writeAll(1, held);
+      return held;
+    },
+  };
+}
+
+function plainReporter(): Reporter {
+  const terminal = isTerminal(1);
+  return {
+    sending: sendingLine(terminal, (text) => writeAll(1, text)),
+    show: progressLines(1, terminal, (text) => writeAll(1, text), true),
+    end: () => '',
+  };
+}
+
+/** Without a terminal only the whole of it. */
+function sendingLine(terminal: boolean, write: (text: string) => void): Reporter['sending'] {
+  let lastMs = 0;
+  return (bytes, isAll) => {
+    const nowMs = Date.now();
+    if (!isAll && (!terminal || nowMs - lastMs < SENDING_EVERY_MS)) return;
+    lastMs = nowMs;
+    write(`${terminal ? '\x1b[2K\r' : ''}${sendingText(bytes)}\r${isAll ? '\r\n' : ''}`);
+  };
+}
+
+function screenReporter(): Reporter {
+  const write = (text: string) => writeAll(1, text);
+  const view = new BuildView({ width: () => screenWidth() ?? DEFAULT_WIDTH, write, now: () => performance.now() });
+  return {
+    sending: sendingLine(true, write),
+    show: (message) => view.take(message),
+    end: (failed) => {
+      view.end(failed);
+      return '';
+    },
+  };
+}
