@@ -142,9 +142,10 @@ async function execute(
     );
     if (signal.aborted) throw new BuildCancelled();
     if (code !== 0) throw new StepFailure(command, code);
-    const changes = host.stepChanges(id);
-    removeStubs(changes, stubs);
-    const image = await steps.commit(stage.image, stage.describe(createdBy), changes);
+    const changes = await host.stepChanges(id);
+    removeStubs(changes.path, stubs);
+    const isOver = request.remove && !changes.isMounted;
+    const image = await steps.commit(stage.image, stage.describe(createdBy), changes.path, { isOver });
     failed = false;
     return image;
   } finally {

@@ -30,7 +30,7 @@ export interface StepHost {
     signal: AbortSignal,
   ): Promise<number>;
   /** What it changed, as a directory of an overlay. */
-  stepChanges(id: string): string;
+  stepChanges(id: string): Promise<{ readonly path: string; readonly isMounted: boolean }>;
   removeStep(id: string): Promise<void>;
   /** It stays when the build ends. */
   keepStep(id: string): Promise<void>;

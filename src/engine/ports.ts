@@ -46,7 +46,16 @@ export type RuntimeRecovery = Pick<Runtime, 'recover' | 'knownIds' | 'isPaused' 
 /** The root file system of a container, from its creation to its removal. */
 export type ContainerRootfs = Pick<
   RootfsStore,
-  'create' | 'settle' | 'mount' | 'lend' | 'unmount' | 'remove' | 'certainlyHasDirectory' | 'mountImage' | 'hasImage'
+  | 'create'
+  | 'settle'
+  | 'mount'
+  | 'lend'
+  | 'unmount'
+  | 'remove'
+  | 'certainlyHasDirectory'
+  | 'mountImage'
+  | 'hasImage'
+  | 'isMounted'
 >;
 
 /** What is in it. */

@@ -13,6 +13,7 @@ import type { Platform } from '../model/platform.ts';
 import { layerOfUpper, pinBase } from './commit-image.ts';
 import { acceptImageConfig, EMPTY_IMAGE_CONFIG, formatImageConfig } from './image-config.ts';
 import type { ImageStore } from './image-store.ts';
+import { takeLayer } from './own-layer.ts';
 import type { RootfsStore } from './rootfs.ts';
 import { isUntouched } from './rootfs-changes.ts';
 
@@ -57,14 +58,20 @@ export class BuildSteps {
     return catalog.record(id);
   }
 
-  /** A step that changed no file, or whose changes are in the directory of an overlay. */
-  async commit(base: ImageRecord, step: StepDescription, upperDir?: string): Promise<ImageRecord> {
+  /** A step that changed no file, or whose changes are in the directory of an overlay; `isOver`: nobody needs it then. */
+  async commit(
+    base: ImageRecord,
+    step: StepDescription,
+    upperDir?: string,
+    { isOver = false } = {},
+  ): Promise<ImageRecord> {
     acceptImageConfig(describe(base, step, `sha256:${'0'.repeat(64)}`)); // before a layer is read for it
     const { catalog } = this.#images;
     const changed = upperDir !== undefined && !(await isUntouched(upperDir));
     return await catalog.pinned(async (pins) => {
       pinBase(catalog, base, pins);
-      const diffId = changed ? await layerOfUpper(catalog, upperDir, pins) : undefined;
+      const layer = isOver ? takeLayer : layerOfUpper;
+      const diffId = changed ? await layer(catalog, upperDir, pins) : undefined;
       const layers = diffId === undefined ? base.layers : [...base.layers, diffId];
       const image = { config: describe(base, step, diffId), parent: base.id, layers, kept: true };
       const { id } = await catalog.register(image, [], pins);
@@ -80,7 +87,7 @@ export class BuildSteps {
       // Nothing of it is needed after a crash.
       const step = await work(this.#rootfs.mount(id, { volatile: true }));
       this.#rootfs.unmount(id);
-      return await this.commit(base, step, this.#rootfs.upperDir(id));
+      return await this.commit(base, step, this.#rootfs.upperDir(id), { isOver: true });
     } finally {
       await this.#rootfs.remove(id);
     }

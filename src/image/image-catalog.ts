@@ -25,7 +25,7 @@ import { parseImageConfig, type ParsedImageConfig } from './image-config.ts';
 import { ImageIndex } from './image-index.ts';
 import type { IndexState, StoredImage, StoredLayer } from './index-file.ts';
 import { LayerDurability } from './layer-durability.ts';
-import { LayerStore } from './layer-store.ts';
+import { LayerStore, type UnpackedLayer } from './layer-store.ts';
 import { unpackLayer } from './unpack-layer.ts';
 import { enterImage, prepareImage, type NewImage, type PreparedImage, type Registered } from './new-image.ts';
 import { Pins } from './pins.ts';
@@ -267,6 +267,17 @@ export class ImageCatalog {
         return diffId;
       }
       return await unpackLayer(this, blob, diffId, pins, report);
+    });
+  }
+
+  /** A directory that holds what a blob does becomes its layer: see own-layer.ts. */
+  async takeLayer(directory: string, layer: UnpackedLayer, pins: Pins): Promise<string> {
+    const { diffId, sizeBytes, tarBytes } = layer;
+    return await this.#unpacking.run(diffId, async () => {
+      const known = this.knownLayer(diffId);
+      pins.layers.set(diffId, known ?? { sizeBytes, tarBytes, settled: false });
+      if (!known) await this.layers.take(directory, layer).keep();
+      return diffId;
     });
   }
 

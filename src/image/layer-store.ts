@@ -128,6 +128,17 @@ export class LayerStore {
     }
   }
 
+  /** A directory that is in overlayfs's form already; it is gone from its place. */
+  take(directory: string, layer: UnpackedLayer): PendingLayer {
+    const own = join(this.#staging, randomBytes(8).toString('hex'));
+    try {
+      renameSync(directory, own);
+    } catch (error) {
+      throw storageError('rename', directory, error);
+    }
+    return this.#pending(own, layer);
+  }
+
   #pending(directory: string, layer: UnpackedLayer): PendingLayer {
     return { ...layer, keep: () => this.#place(directory, layer.diffId), discard: () => this.#remove(directory) };
   }

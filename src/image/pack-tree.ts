@@ -17,6 +17,8 @@ import { closeFd, openFd } from '../kernel/descriptors.ts';
 import { readXattrs } from '../kernel/xattr.ts';
 import { formatTarHeader, padding, TAR_BLOCK, type PaxRecords, type TarHeader } from '../base/tar-headers.ts';
 
+/** About sockets. */
+const QUIET = '--warning=no-file-ignored';
 const OPTIONS = [
   '--create',
   '--sort=name',
@@ -27,19 +29,25 @@ const OPTIONS = [
   '--xattrs-include=*',
   '--no-selinux',
   '--warning=no-file-changed',
-  '--warning=no-file-ignored',
+  QUIET,
   '--file=-',
   '--directory=/from',
   '--',
   '.',
 ];
 
+export interface PackOptions {
+  readonly trustedAttributes?: boolean;
+  /** Called before the end where something has no form in an archive, or changed meanwhile. */
+  readonly onLeftOut?: () => void;
+}
+
 /**
  * Everything below a directory, itself included, as a tar stream (pax format); the descriptor may be closed at once.
  * Symbolic links are packed, never followed.
  */
-export function packDirectory(directory: number, options: { trustedAttributes?: boolean } = {}): Readable {
-  const { pid, stdout, complaint } = startReading(directory, options.trustedAttributes ?? false);
+export function packDirectory(directory: number, options: PackOptions = {}): Readable {
+  const { pid, stdout, complaint } = startReading(directory, options);
   const output = new PassThrough({ highWaterMark: 256 * 1024 });
   const run = async () => {
     await pipeline(stdout, output, { end: false });
@@ -53,6 +61,7 @@ export function packDirectory(directory: number, options: { trustedAttributes?: 
         errno && hostFailure(errno),
       );
     }
+    if (options.onLeftOut && (await complaint) !== '') options.onLeftOut();
     output.end();
   };
   run().catch((error: unknown) => {
@@ -63,7 +72,7 @@ export function packDirectory(directory: number, options: { trustedAttributes?: 
   return output;
 }
 
-function startReading(directory: number, trustedAttributes: boolean) {
+function startReading(directory: number, { trustedAttributes = false, onLeftOut }: PackOptions) {
   const output = openPipe();
   const errors = openPipe();
   const nothing = openFd('/dev/null');
@@ -71,7 +80,7 @@ function startReading(directory: number, trustedAttributes: boolean) {
   try {
     pid = startConfined({
       program: 'tar',
-      args: OPTIONS,
+      args: onLeftOut ? OPTIONS.filter((option) => option !== QUIET) : OPTIONS,
       from: directory,
       trustedAttributes,
       fds: [nothing, output.writeFd, errors.writeFd],

@@ -121,6 +121,14 @@ test('an archive that is read through one piece of memory comes out the same, wh
   }
 });
 
+test('the padding of the last file may be missing, and comes back', async () => {
+  const whole = archive(file('a', Buffer.alloc(3000, 'x')));
+  const cut = whole.subarray(0, 512 + 3000);
+  assert.deepEqual(await filter(cut, { visit: () => undefined }), whole);
+  assert.deepEqual(await filter(whole.subarray(0, 512 + 3010), { visit: () => undefined }), whole);
+  await assert.rejects(filter(whole.subarray(0, 512 + 2999), { visit: () => undefined }), { message: 'unexpected EOF' });
+});
+
 test('what is cut off or no archive is refused', async () => {
   const whole = archive(file('a', Buffer.alloc(3000)));
   await assert.rejects(filter(whole.subarray(0, 2000), { visit: () => undefined }), { message: 'unexpected EOF' });

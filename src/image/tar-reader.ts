@@ -48,6 +48,7 @@ export class TarReader {
   #extension: { type: string; parts: Buffer[]; sizeBytes: number } | undefined;
   #extensionLeft = 0;
   #contentLeft = 0; // with its padding
+  #paddingBytes = 0; // of the entry
   #dropping = false;
   #inSparseMap = false;
   #sparseContent = 0; // what comes after the map
@@ -81,8 +82,15 @@ export class TarReader {
     this.#contentLeft -= sizeBytes;
   }
 
-  /** No more comes. An archive may lack its end blocks; it may not end inside an entry. */
+  /**
+   * No more comes. An archive may lack its end blocks, and the padding of its last file: the archive that Docker's client
+   * sends for `build -f` with a file from elsewhere does. It may not end inside an entry.
+   */
   finish(): void {
+    if (this.#contentLeft <= this.#paddingBytes) {
+      if (this.#contentLeft > 0 && !this.#dropping) this.#emit(Buffer.alloc(this.#contentLeft));
+      this.#contentLeft = 0;
+    }
     const cut = this.#contentLeft > 0 || this.#extension || this.#raw.length > 0 || this.#inSparseMap;
     if (cut || (!this.#ended && this.#pendingBytes > 0)) throw invalid('unexpected EOF');
     if (!this.#ended) this.#end();
@@ -211,6 +219,7 @@ export class TarReader {
     // only files have content, and GNU's multi-volume and sparse kinds.
     const hasContent = !'123456'.includes(plain.type);
     const contentBytes = hasContent ? Math.ceil(header.sizeBytes / TAR_BLOCK) * TAR_BLOCK : 0;
+    this.#paddingBytes = hasContent ? contentBytes - header.sizeBytes : 0;
     if (plain.type === 'S' && block[482] !== 0) {
       this.#inSparseMap = true;
       this.#sparseContent = contentBytes;

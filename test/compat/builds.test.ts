@@ -96,6 +96,14 @@ test('a build prints what the classic builder prints', { timeout: 120_000 }, () 
   );
 });
 
+test('a Dockerfile may be elsewhere, or come on stdin', { timeout: 120_000 }, () => {
+  const context = contextOf({ file: 'content\n' });
+  const elsewhere = join(contextOf({ 'other.Dockerfile': 'FROM scratch\nCOPY file /\n' }), 'other.Dockerfile');
+  built(context, '-q', '-f', elsewhere);
+  const { code, err } = engine.shell(`docker build -q -f - ${context} < ${elsewhere}`);
+  assert.equal(code, 0, err);
+});
+
 test('what is copied has its modes, links and owners, as Docker has it', { timeout: 120_000 }, () => {
   const context = contextOf({
     Dockerfile:

@@ -62,7 +62,7 @@ function hostOf(images: ImageStore): StepHost {
   return {
     createStep: none,
     runStep: none,
-    stepChanges: () => '',
+    stepChanges: none,
     removeStep: none,
     keepStep: none,
     ownerIn: none,

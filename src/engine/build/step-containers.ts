@@ -5,7 +5,7 @@ import type { ImageConfig } from '../../model/image.ts';
 import type { MountSpec } from '../../model/mount.ts';
 import type { ResourceSpec } from '../../model/resources.ts';
 import { resolveUser } from '../../oci/user.ts';
-import type { RootfsContents } from '../ports.ts';
+import type { ContainerRootfs, RootfsContents } from '../ports.ts';
 import { createContainer, type CreateNeeds } from '../container/container-create.ts';
 import { removeContainer } from '../container/container-remove.ts';
 import { startContainer } from '../container/container-start.ts';
@@ -18,7 +18,7 @@ type StepNeeds = CreateNeeds &
   Parameters<typeof removeContainer>[0] &
   Parameters<typeof startContainer>[0] &
   Parameters<typeof waitContainer>[0] & {
-    readonly rootfs: Pick<RootfsContents, 'upperDir'>;
+    readonly rootfs: Pick<RootfsContents, 'upperDir'> & Pick<ContainerRootfs, 'unmount' | 'isMounted'>;
     readonly containers: Pick<ContainerTable, 'all'>;
   };
 
@@ -49,7 +49,12 @@ export function stepContainers(needs: StepNeeds) {
       output: (stream: 'stdout' | 'stderr', data: Buffer) => Promise<void>,
       signal: AbortSignal,
     ): Promise<number> => runStep(needs, id, output, signal),
-    stepChanges: (id: string): string => needs.rootfs.upperDir(id),
+    async stepChanges(id: string): Promise<{ readonly path: string; readonly isMounted: boolean }> {
+      // Its end has been told, and may not be dealt with: that is done under the lock.
+      await needs.containers.lockedEvenIfGone(id, async () => needs.rootfs.unmount(id));
+      // A client may be copying from it.
+      return { path: needs.rootfs.upperDir(id), isMounted: needs.rootfs.isMounted(id) };
+    },
     removeStep: (id: string): Promise<void> => removeStep(needs, id),
     /** It is the user's from now on: what went wrong can be looked at in it. */
     async keepStep(id: string): Promise<void> {
