@@ -171,7 +171,7 @@ let directories = 0;
 
 function newDirectory({ workDirectory }: CopyOrder): string {
   const path = join(workDirectory, `copy-${directories++}`);
-  mkdirSync(path, { mode: 0o700 });
+  mkdirSync(path, { mode: 0o755 });
   return path;
 }
 

@@ -1,6 +1,7 @@
 /** Directories of builds that are under way: contexts, files that were fetched. None of them outlives its build. */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { unmountBelow } from '../kernel/left-mounts.ts';
 import { removeTree } from '../base/remove-tree.ts';
 
 export class WorkDirectories {
@@ -11,6 +12,7 @@ export class WorkDirectories {
   constructor(root: string) {
     this.#root = root;
     this.#trash = `${root}-gone`;
+    for (const directory of [this.#root, this.#trash]) unmountBelow(directory); // what steps were to write to
     for (const directory of [this.#root, this.#trash]) mkdirSync(directory, { recursive: true, mode: 0o700 });
     for (const name of readdirSync(this.#root)) renameSync(`${this.#root}/${name}`, `${this.#trash}/${name}`);
     // What cannot be deleted now is tried again by the next daemon.
@@ -20,7 +22,8 @@ export class WorkDirectories {
   make(): { readonly path: string; remove(): Promise<void> } {
     const name = randomBytes(12).toString('hex');
     const path = `${this.#root}/${name}`;
-    mkdirSync(path, { mode: 0o700 });
+    // Nobody else comes this far; a copy of the context as a whole has this mode.
+    mkdirSync(path, { mode: 0o755 });
     return {
       path,
       remove: async () => {

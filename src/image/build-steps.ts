@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemError } from '../base/errors.ts';
+import { unmountBelow } from '../kernel/left-mounts.ts';
 import { mountOverlay, unmount } from '../kernel/mount.ts';
 import type { ImageConfig, ImageRecord } from '../model/image.ts';
 import { formatReference, parseReference, withDefaultTag } from '../model/image-reference.ts';
@@ -31,11 +32,12 @@ export class BuildSteps {
   readonly #rootfs: RootfsStore;
   readonly #mounts: string;
 
-  /** `directory`: where images are mounted to be copied from; what a crash left there are empty directories. */
+  /** `directory`: where images are mounted to be copied from; what a crash left there is taken away. */
   constructor(images: ImageStore, rootfs: RootfsStore, directory: string) {
     this.#images = images;
     this.#rootfs = rootfs;
     this.#mounts = directory;
+    unmountBelow(directory);
     rmSync(directory, { recursive: true, force: true });
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   }

@@ -126,7 +126,9 @@ test('the padding of the last file may be missing, and comes back', async () => 
   const cut = whole.subarray(0, 512 + 3000);
   assert.deepEqual(await filter(cut, { visit: () => undefined }), whole);
   assert.deepEqual(await filter(whole.subarray(0, 512 + 3010), { visit: () => undefined }), whole);
-  await assert.rejects(filter(whole.subarray(0, 512 + 2999), { visit: () => undefined }), { message: 'unexpected EOF' });
+  await assert.rejects(filter(whole.subarray(0, 512 + 2999), { visit: () => undefined }), {
+    message: 'unexpected EOF',
+  });
 });
 
 test('what is cut off or no archive is refused', async () => {

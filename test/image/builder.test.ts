@@ -305,3 +305,14 @@ test('steps count as cache and not as images, and stay that where the index is l
   assert.ok(images.byId(id));
   assert.deepEqual(images.list(), []);
 });
+
+test('a directory that is made for the context as a whole is one that everybody may enter', async (t) => {
+  const under = await openBuilder(t);
+  const made = under.builder.makeDirectory();
+  t.after(() => made.remove().catch(() => {}));
+  writeFileSync(join(made.path, 'f'), '');
+  const { id } = await under.build('FROM scratch\nCOPY . /all/\n', { context: made.path });
+  await under.rootfs.create('mode', under.images.get(id));
+  assert.equal(statSync(join(under.rootfs.mount('mode'), 'all')).mode & 0o7777, 0o755);
+  await under.rootfs.remove('mode');
+});
