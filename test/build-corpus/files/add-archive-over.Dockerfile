@@ -1,0 +1,3 @@
+FROM busybox
+RUN mkdir -m 700 -p /un/sub && echo old > /un/sub/x
+ADD archive.tar /un/

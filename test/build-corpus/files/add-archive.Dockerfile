@@ -1,0 +1,3 @@
+FROM busybox
+ADD archive.tar /un/
+ADD archive.tar.gz /ungz/

@@ -1,0 +1,3 @@
+FROM busybox
+ADD a.txt dir /p/
+ADD --chown=4:5 b.txt /b

@@ -1,0 +1,4 @@
+FROM busybox
+COPY dir /to
+COPY dir/ /to2/
+COPY dir/. /to3

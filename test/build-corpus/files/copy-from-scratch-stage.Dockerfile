@@ -1,0 +1,4 @@
+FROM scratch AS files
+COPY dir /
+FROM busybox
+COPY --from=files / /in/

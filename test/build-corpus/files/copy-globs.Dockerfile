@@ -1,0 +1,4 @@
+FROM busybox
+COPY *.txt /txt/
+COPY dir/[ot]* /ot/
+COPY dir/???  /three/

@@ -1,0 +1,2 @@
+FROM busybox
+COPY ["with space/x y", "/with space/"]

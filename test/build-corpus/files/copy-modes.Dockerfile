@@ -1,0 +1,3 @@
+FROM busybox
+COPY exec.sh priv /m/
+COPY sticky /m/sticky/

@@ -1,0 +1,4 @@
+FROM busybox
+ARG NAME=a
+ENV TO=/to
+COPY ${NAME}.txt $TO/

@@ -1,0 +1,4 @@
+FROM busybox AS one
+CMD ["inherited"]
+FROM one
+ENTRYPOINT ["/e"]

@@ -1,0 +1,3 @@
+FROM busybox
+CMD ["dropped"]
+ENTRYPOINT exec top -b

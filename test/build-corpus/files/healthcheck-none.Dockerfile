@@ -1,0 +1,4 @@
+FROM busybox AS one
+HEALTHCHECK CMD true
+FROM one
+HEALTHCHECK NONE

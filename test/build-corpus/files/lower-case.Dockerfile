@@ -1,0 +1,5 @@
+from busybox as base
+run echo x > /x
+from base
+copy a.txt /a
+cmd ["y"]

@@ -1,0 +1,2 @@
+FROM busybox
+RUN --mount=type=bind,source=dir,target=/in cp /in/one /one

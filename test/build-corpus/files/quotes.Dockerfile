@@ -1,0 +1,3 @@
+FROM busybox
+RUN echo '$HOME' "a\\b" > /q
+ENV Q="it's" R='say "x"'

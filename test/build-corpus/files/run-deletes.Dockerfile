@@ -1,0 +1,3 @@
+FROM busybox
+RUN mkdir /d && touch /d/a /d/b /gone
+RUN rm /gone /d/a && rm -r /www

@@ -1,0 +1,4 @@
+FROM busybox
+ENV A="x y"
+WORKDIR /w
+RUN printf "%s\n" "$A" "$PWD" "$PATH" > out

@@ -1,0 +1,2 @@
+FROM busybox
+RUN touch "/with space" "/ünï" "$(printf '/new\nline')" /-dash "/quote's"

@@ -1,0 +1,3 @@
+FROM busybox
+RUN mkdir /v && echo kept > /v/f
+VOLUME /v

@@ -1,0 +1,8 @@
+FROM busybox AS one
+ENV A=1
+WORKDIR /w
+USER 5
+LABEL l=1
+EXPOSE 1
+FROM one
+ENV B=$A

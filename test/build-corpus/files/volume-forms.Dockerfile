@@ -1,0 +1,3 @@
+FROM busybox
+VOLUME /one /two
+VOLUME ["/three four"]

@@ -1,0 +1,4 @@
+FROM busybox
+ENV D=/deep/er
+WORKDIR $D/x
+RUN pwd > where
