@@ -1,7 +1,7 @@
 /** Directories of builds that are under way: contexts, files that were fetched. None of them outlives its build. */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, renameSync } from 'node:fs';
-import { unmountBelow } from '../kernel/left-mounts.ts';
+import { unmountBelow } from '../image/left-mounts.ts';
 import { removeTree } from '../base/remove-tree.ts';
 
 export class WorkDirectories {

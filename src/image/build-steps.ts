@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemError } from '../base/errors.ts';
-import { unmountBelow } from '../kernel/left-mounts.ts';
+import { unmountBelow } from './left-mounts.ts';
 import { mountOverlay, unmount } from '../kernel/mount.ts';
 import type { ImageConfig, ImageRecord } from '../model/image.ts';
 import { formatReference, parseReference, withDefaultTag } from '../model/image-reference.ts';

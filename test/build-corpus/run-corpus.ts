@@ -59,7 +59,15 @@ export async function compareCorpus(engine: TestEngine, names: readonly string[]
     );
     const theirs = await saved(join(work, 'theirs'), (out) =>
       inHost(engine, [
-        ...['podman', ...storage, 'save', '-q', '-m', '--format', 'docker-archive', '-o', out],
+        'podman',
+        ...storage,
+        'save',
+        '-q',
+        '-m',
+        '--format',
+        'docker-archive',
+        '-o',
+        out,
         ...built.map((name) => `localhost/corpus-${name}:1`),
       ]),
     );
@@ -94,8 +102,19 @@ async function buildBoth(engine: TestEngine, storage: readonly string[], name: s
   const both = await Promise.allSettled([
     inHost(engine, ['docker', 'build', '-q', ...common]),
     inHost(engine, [
-      ...['buildah', ...storage, 'bud', '-q', '--layers=false', '--format', 'docker', '--isolation', 'chroot'],
-      ...['--pull=false', '--network', 'host', ...common],
+      'buildah',
+      ...storage,
+      'bud',
+      '-q',
+      '--layers=false',
+      '--format',
+      'docker',
+      '--isolation',
+      'chroot',
+      '--pull=false',
+      '--network',
+      'host',
+      ...common,
     ]),
   ]);
   // Neither may go on when what it works on is removed.
@@ -124,10 +143,8 @@ const EVERYWHERE: readonly { readonly line: RegExp; readonly why: string }[] = [
   },
 ];
 
-const CONFIG_FIELDS = [
-  ...['Env', 'Cmd', 'Entrypoint', 'User', 'WorkingDir', 'ExposedPorts', 'Volumes', 'Labels', 'StopSignal'],
-  ...['Healthcheck', 'OnBuild', 'Shell'],
-];
+const CONFIG_FIELDS =
+  'Env Cmd Entrypoint User WorkingDir ExposedPorts Volumes Labels StopSignal Healthcheck OnBuild Shell'.split(' ');
 
 function differencesOf(ours: ImageContents, theirs: ImageContents): string[] {
   const found: string[] = [];

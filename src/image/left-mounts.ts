@@ -1,5 +1,5 @@
 /** Mounts that a killed process left in the mount namespace that the next one has, too. */
-import { mountPoints, unmount } from './mount.ts';
+import { mountPoints, unmount } from '../kernel/mount.ts';
 
 /** All below the directory, the last one first; what is open in them stays usable. */
 export function unmountBelow(directory: string): void {
