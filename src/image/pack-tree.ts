@@ -65,7 +65,11 @@ export function packDirectory(directory: number, options: PackOptions = {}): Rea
     output.end();
   };
   run().catch((error: unknown) => {
-    process.kill(pid, 'SIGKILL');
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has ended: that is what failed.
+    }
     void childEnd(pid);
     output.destroy(error as Error);
   });
