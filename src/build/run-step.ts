@@ -50,7 +50,9 @@ export async function runStep(stage: StageSoFar, instruction: RunInstruction): P
   const args = [...stage.args.all()].filter(([name]) => !isSet(config, name));
   const createdBy = historyWords(stage, script.command);
   const trees = await Promise.all(mounts.map((mount) => treeOf(stage, mount)));
-  const inputs = ['run', script.file?.content ?? null, mounts, trees, instruction.network];
+  // The words of the history do not tell where one of these ends: `a "b c"` reads as `a b c`.
+  const visible = visibleArgs(stage);
+  const inputs = ['run', script.command, visible, script.file?.content ?? null, mounts, trees, instruction.network];
   await stage.step(createdBy, inputs, instruction.original, () =>
     withMounts(parts, mounts, config.workingDir, stage.findTree, (prepared) =>
       execute(
@@ -77,10 +79,13 @@ async function treeOf(stage: StageSoFar, mount: RunMount): Promise<string | unde
 
 const isSet = ({ env }: ImageConfig, name: string): boolean => env.some((line) => line.startsWith(`${name}=`));
 
-/** Docker's form: '|1 A=b /bin/sh -c ...', with the arguments that the result depends on. */
+/** The arguments that the result depends on: 'A=b'. */
+const visibleArgs = ({ args, config }: StageSoFar): string[] =>
+  [...args.visible()].flatMap(([name, value]) => (isSet(config, name) ? [] : [`${name}=${value}`])).sort();
+
+/** Docker's form: '|1 A=b /bin/sh -c ...'. */
 function historyWords(stage: StageSoFar, command: readonly string[]): string {
-  const args = [...stage.args.visible()].filter(([name]) => !isSet(stage.config, name));
-  const words = args.map(([name, value]) => `${name}=${value}`).sort();
+  const words = visibleArgs(stage);
   return [...(words.length > 0 ? [`|${words.length}`, ...words] : []), ...command].join(' ');
 }
 
