@@ -37,10 +37,29 @@ export class CacheMounts {
     for (const name of readdirSync(root)) if (name.includes('.')) void removeTree(join(root, name)).catch(() => {});
   }
 
+  /**
+   * `work` has all of these `locked` ones to itself: they are taken together, in an order of their own, so that no two
+   * steps wait for each other, and a step may have one of them twice. Who waits leaves at the signal.
+   */
+  locked<T>(ids: readonly string[], signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    if (ids.length === 0) return work();
+    return new Promise((resolve, reject) => {
+      const leave = (): void => reject(signal.reason);
+      if (signal.aborted) return leave();
+      signal.addEventListener('abort', leave, { once: true });
+      const turn = this.#locks.runAll(ids.map(nameOf), async () => {
+        signal.removeEventListener('abort', leave);
+        signal.throwIfAborted();
+        return await work();
+      });
+      turn.then(resolve, reject);
+    });
+  }
+
+  /** A `locked` one inside of `locked`. */
   async use<T>(order: CacheMountOrder, work: (directory: string) => Promise<T>): Promise<T> {
-    const name = createHash('sha256').update(order.id).digest('hex');
-    if (order.sharing === 'locked') return await this.#locks.run(name, () => this.#using(name, order, work));
-    if (order.sharing === 'shared') return await this.#using(name, order, work);
+    const name = nameOf(order.id);
+    if (order.sharing !== 'private') return await this.#using(name, order, work);
     for (let i = 0; i < MAX_PRIVATE; i++) {
       const own = i === 0 ? name : `${name}-${i}`;
       if (!this.#users.has(own)) return await this.#using(own, order, work);
@@ -97,3 +116,5 @@ export class CacheMounts {
     await removeTree(away);
   }
 }
+
+const nameOf = (id: string): string => createHash('sha256').update(id).digest('hex');

@@ -32,10 +32,11 @@ export async function withMounts<T>(
 ): Promise<T> {
   const mounts: StepMount[] = [];
   const env: string[] = [];
+  const targetOf = (mount: RunMount): string => posix.resolve('/', workingDir, mount.target);
   const next = async (index: number): Promise<T> => {
     const mount = wanted[index];
     if (!mount) return await work({ mounts, env });
-    const target = posix.resolve('/', workingDir, mount.target);
+    const target = targetOf(mount);
     const go = async (source: StepMount['source'], readonly: boolean): Promise<T> => {
       mounts.push({ target, readonly, source });
       return await next(index + 1);
@@ -73,8 +74,14 @@ export async function withMounts<T>(
       }
     }
   };
-  return await next(0);
+  const locked = wanted.flatMap((mount) =>
+    mount.type === 'cache' && mount.sharing === 'locked' ? [cacheId(mount, targetOf(mount))] : [],
+  );
+  return await parts.cacheMounts.locked(locked, parts.signal, () => next(0));
 }
+
+/** Without a name of its own it is called by its place. */
+const cacheId = ({ id }: Extract<RunMount, { type: 'cache' }>, target: string): string => id || target;
 
 type Use<T> = (path: string) => Promise<T>;
 
@@ -100,7 +107,7 @@ async function cached<T>(
   if (mount.target === '') throw invalid('mount target is required for cache mounts');
   return await parts.cacheMounts.use(
     {
-      id: mount.id || target,
+      id: cacheId(mount, target),
       sharing: mount.sharing,
       mode: mount.mode ?? 0o755,
       uid: mount.uid ?? 0,
