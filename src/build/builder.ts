@@ -155,7 +155,7 @@ export class Builder {
       platform,
       contexts,
       signal: together,
-      stageImage: async (index) => results.get(index)!,
+      stageImage: async (index) => builtStage(results, file.stages[index]!),
       image: (reference, wanted, tell) =>
         this.#image(request, reference, wanted ?? request.platform, {
           report: tell,
@@ -251,6 +251,13 @@ function platformArgs(target: Platform): ReadonlyMap<string, string> {
     [`${name}VARIANT`, variant],
   ];
   return new Map([...of('BUILD', HOST_PLATFORM), ...of('TARGET', target)]);
+}
+
+/** What only shows while a stage is built (a trigger of its base, a variable) names stages too late for the plan. */
+function builtStage(results: ReadonlyMap<number, ImageRecord>, { from, index }: Stage): ImageRecord {
+  const image = results.get(index);
+  if (!image) throw invalid(`stage ${from.name || index} has not been built: nothing that is known before needs it`);
+  return image;
 }
 
 /** The labels of the request are the last of the target's; what is replaced has no instructions of its own. */

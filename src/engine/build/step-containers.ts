@@ -1,5 +1,5 @@
 /** Steps of builds as containers: made, run and removed like those of users, and confined like them. */
-import { errorKind } from '../../base/errors.ts';
+import { errorKind, errorMessage } from '../../base/errors.ts';
 import type { ContainerSpec } from '../../model/container.ts';
 import type { ImageConfig } from '../../model/image.ts';
 import type { MountSpec } from '../../model/mount.ts';
@@ -65,7 +65,16 @@ export function stepContainers(needs: StepNeeds) {
     /** Those of a daemon that was killed. */
     async removeLeft(): Promise<void> {
       const left = needs.containers.all().filter(({ spec }) => spec.buildStep);
-      await Promise.all(left.map(({ id }) => removeStep(needs, id)));
+      await Promise.all(
+        left.map(({ id }) =>
+          removeStep(needs, id).catch((error: unknown) =>
+            needs.log.warn(
+              { container: id, error: errorMessage(error) },
+              'the container of a step of a build could not be removed: the next daemon tries again',
+            ),
+          ),
+        ),
+      );
     },
     ownerIn: async (root: string, text: string) => {
       const { uid, gid } = await resolveUser(root, { user: text, groupAdd: [], container: 'of the build' });
