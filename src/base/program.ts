@@ -28,12 +28,15 @@ export function runProgram(
     timeoutMs?: number;
     late?: () => void;
     signal?: AbortSignal;
+    /** What it has started ends with it where it is given up: a program of its own that waits for a server, say. */
+    withChildren?: boolean;
   } = {},
 ): Promise<ProgramResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, {
       env: options.env ?? process.env,
       cwd: options.cwd,
+      detached: options.withChildren ?? false, // a process group of its own
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     const stdout = new CappedText(MAX_OUTPUT_BYTES);
@@ -45,6 +48,7 @@ export function runProgram(
     const giveUp = (why: string) => {
       clearTimeout(timer);
       child.kill('SIGKILL');
+      if (options.withChildren) killGroup(child.pid);
       // A process that inherited its pipes may keep them open; this is not waited for.
       for (const pipe of [child.stdout, child.stderr]) pipe.destroy();
       reject(systemError(`${file} ${why}`));
@@ -74,4 +78,13 @@ export function runProgram(
     });
     child.stdin.end(options.input);
   });
+}
+
+/** Nobody else has the number: the one whose it is has been ended, and is reaped in a later turn. */
+function killGroup(leader: number | undefined): void {
+  try {
+    if (leader !== undefined) process.kill(-leader, 'SIGKILL');
+  } catch {
+    // all of them have ended
+  }
 }

@@ -46,6 +46,7 @@ export async function fetchRepository(
       cwd: into,
       signal,
       timeoutMs: PATIENCE_MS,
+      withChildren: true, // those that talk to the server
       env: {
         PATH: process.env['PATH'],
         HOME: into,

@@ -1,6 +1,6 @@
 /** `remote`: a context from an address: an archive, a Dockerfile alone, or a git repository. */
 import { createReadStream } from 'node:fs';
-import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { invalid } from '../../base/errors.ts';
 import { detectCompression } from '../../image/compression.ts';
@@ -16,10 +16,9 @@ export async function fetchContext(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   return await fetchFrom(remote, directory, signal, async (file) => {
-    const text = await readFile(file);
-    if (text.length > MAX_DOCKERFILE_BYTES)
+    if ((await stat(file)).size > MAX_DOCKERFILE_BYTES)
       throw invalid(`the Dockerfile is longer than ${MAX_DOCKERFILE_BYTES} bytes`);
-    return text.toString();
+    return await readFile(file, 'utf8');
   });
 }
 
