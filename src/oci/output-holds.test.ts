@@ -156,3 +156,11 @@ test('a conmon that a killed daemon held, and whose container has ended since, r
   assert.deepEqual(errors, []);
   assert.equal(existsSync(join(bundle, 'output-held')), false);
 });
+
+test('a container is not held where no later daemon could be told so, and this one goes on', () => {
+  const signals: number[] = [];
+  const conmon = { signal: (number: number) => signals.push(number) > 0 };
+  const found = { note: { id: ID, bundle: '/nowhere/at-all' }, conmon, process: { running: true } };
+  new OutputHolds<never>(() => found as never).want(ID, true);
+  assert.deepEqual(signals, []);
+});

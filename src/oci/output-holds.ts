@@ -41,7 +41,7 @@ export class OutputHolds<T extends HeldContainer> {
     const { note, conmon, process } = container;
     if (!this.#wanted.has(note.id)) return letGo(note.bundle, conmon);
     if (!process?.running) return;
-    writeFileSync(markOf(note.bundle), '', { mode: 0o600 });
+    if (!isMarked(note.bundle)) return; // no later daemon would let it go
     conmon.signal(SIGSTOP);
     if (this.#watched.has(container)) return;
     this.#watched.add(container);
@@ -55,6 +55,16 @@ export class OutputHolds<T extends HeldContainer> {
       if (container) letGo(container.note.bundle, container.conmon);
     }
     this.#wanted.clear();
+  }
+}
+
+/** False where the disk has no room for the mark: the container is not held, and more of its output waits. */
+function isMarked(bundle: string): boolean {
+  try {
+    writeFileSync(markOf(bundle), '', { mode: 0o600 });
+    return true;
+  } catch {
+    return existsSync(markOf(bundle));
   }
 }
 

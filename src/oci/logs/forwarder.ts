@@ -45,6 +45,11 @@ export class PieceCollector implements PieceSink {
     });
   };
 
+  /** So many wait to be taken. */
+  get count(): number {
+    return this.#pieces.length;
+  }
+
   take(): ForwardedPiece[] {
     const pieces = this.#pieces;
     this.#pieces = [];

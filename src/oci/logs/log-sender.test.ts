@@ -16,7 +16,9 @@ import { join } from 'node:path';
 import { after, test, type TestContext } from 'node:test';
 import { readLog } from '../log-file.ts';
 import type { LogTarget } from './log-pump.ts';
+import type { Forwarder } from './forwarder.ts';
 import { LogPumps } from './log-pumps.ts';
+import { LogSender } from './log-sender.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'causeway-sender-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
@@ -251,4 +253,28 @@ test('a file that conmon begins anew while nobody reads it is told, with what is
   assert.deepEqual(warnings, [
     "the output's file was begun anew before all of it was read (1): at least 10000 bytes are in no log",
   ]);
+});
+
+test('short lines wait for a program a few at a time, and all of them come to it in order', async () => {
+  const spoolPath = join(directory, `spool-${++last}`);
+  const count = 20_000;
+  writeFileSync(spoolPath, Array.from({ length: count }, (_, i) => `${TIME} stdout F ${i}\n`).join(''));
+  const got: string[] = [];
+  let most = 0;
+  await new Promise<void>((resolve) => {
+    const forwarder: Forwarder = {
+      send: async (pieces) => {
+        most = Math.max(most, pieces.length);
+        got.push(...pieces.map(({ text }) => text.toString()));
+      },
+      close: () => {},
+    };
+    const needs = { warn: assert.fail, hold: () => {}, done: resolve, holdBytes: 1 << 30 };
+    new LogSender(forwarder, needs).stored(spoolPath, undefined);
+  });
+  assert.deepEqual(
+    got,
+    Array.from({ length: count }, (_, i) => `${i}`),
+  );
+  assert.ok(most <= 256, `${most} lines in memory at once`);
 });

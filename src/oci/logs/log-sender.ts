@@ -39,7 +39,11 @@ export const HOLD_BYTES = 64 * 1024 ** 2;
 const GIVE_UP_TIMES = 4;
 const READ_BYTES = 256 * 1024;
 const RETRY_MS = 1000;
-const ENDLESS = { full: false };
+/**
+ * Given to the program together. While it takes nothing they are in memory, in the heap of the one thread that has the
+ * logs of all containers: a read of short lines would be some 6000.
+ */
+const MAX_PIECES = 256;
 let shared: Buffer | undefined;
 
 /** Where sending begins in a run of which nothing is kept yet: before anything of it is stored. */
@@ -59,6 +63,7 @@ export class LogSender {
   readonly #forwarder: Forwarder;
   readonly #needs: SenderNeeds;
   readonly #collector = new PieceCollector(() => randomBytes(32).toString('hex'));
+  readonly #stop: { readonly full: boolean };
   /** Oldest first. */
   readonly #runs: Run[] = [];
   #work: Work | undefined;
@@ -72,6 +77,12 @@ export class LogSender {
   constructor(forwarder: Forwarder, needs: SenderNeeds) {
     this.#forwarder = forwarder;
     this.#needs = needs;
+    const collector = this.#collector;
+    this.#stop = {
+      get full() {
+        return collector.count >= MAX_PIECES;
+      },
+    };
   }
 
   /** Something is to be sent, or will be. */
@@ -163,7 +174,7 @@ export class LogSender {
     const spool = new Spool(run.path, { cursor: 'sent', chained: true });
     const place = spool.place();
     const offset = place?.inode === spool.inode ? place.offset : 0;
-    return { spool, lines: new LineAssembler(this.#collector, ENDLESS, place?.lines), offset };
+    return { spool, lines: new LineAssembler(this.#collector, this.#stop, place?.lines), offset };
   }
 
   #keep(work: Work, offset: number): void {
