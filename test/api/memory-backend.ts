@@ -140,12 +140,15 @@ export class MemoryBackend implements Backend {
       const [id, step, steps] = ['sha256:1', 1, 1];
       report({ news: 'step', id, after: '', step, steps, text: 'FROM busybox', place: undefined });
       report({ news: 'state', id, imageId: BUSYBOX.id });
+      for (const text of this.buildOutput) report({ news: 'output', id, stream: 'stdout', text });
       if (order.target !== '') throw new StepFailure(['false'], 1);
       return BUSYBOX.id;
     },
     buildCache: async () => [],
     pruneBuildCache: async () => ({ ids: [], spaceReclaimedBytes: 0 }),
   };
+  /** What a build says before it ends. */
+  buildOutput: readonly string[] = [];
   readonly list = new Map<string, Container>();
   readonly execs = new Map<string, Exec>();
   readonly networkRecords = new Map<string, NetworkRecord>([[BRIDGE.id, BRIDGE]]);

@@ -6,6 +6,7 @@ import { StepFailure } from '../../model/step-failure.ts';
 import type { BuildPrunedJson } from '../../wire/build.ts';
 import type { Call } from '../call.ts';
 import { readFilters } from '../filters.ts';
+import { BuildAnswer } from '../build-answer.ts';
 import { readBuildExtras } from '../map/build-extras.ts';
 import { readBuildOrder } from '../map/build-order.ts';
 import { buildLines, builtLines } from '../map/build-lines.ts';
@@ -39,41 +40,33 @@ export function addBuildRoutes(routes: RouteTable): void {
   routes.add('POST', '/grpc', (call) => (asksForHttp2(call) ? refuseGrpc(call, NO_BUILDKIT) : refuse(call)));
 }
 
-/** Lines that a client does not read: its connection's buffer, and no more. */
-const MAX_UNREAD_BYTES = 16 * 1024 * 1024;
-
 const NO_EXTRAS: BuildExtras = { secrets: new Map(), dockerfileText: undefined };
 
 async function build(call: Call, extras: BuildExtras): Promise<void> {
   const { response, query, request, backend, signal } = call;
   const order = readBuildOrder(call, extras);
   const quiet = query.flag('q');
-  const write = (line: unknown): void => {
-    if (response.destroyed || response.writableLength > MAX_UNREAD_BYTES) return;
-    if (!response.headersSent) response.writeHead(200, { 'Content-Type': 'application/json' });
-    response.write(`${JSON.stringify(line)}\r\n`);
-  };
-  const kept: unknown[] = [];
+  const lines = new BuildAnswer(response);
   try {
     const id = await backend.builds.build(
       order,
       request,
       (news) => {
         for (const line of buildLines(news)) {
-          if (!quiet) write(line);
-          else if (kept.length < 10_000) kept.push(line);
+          if (quiet) lines.keep(line);
+          else lines.write(line);
         }
       },
       signal,
     );
-    if (quiet) write({ stream: `${id}\n` });
-    else for (const line of builtLines(id, order.tags)) write(line);
+    if (quiet) lines.writeLast([{ stream: `${id}\n` }]);
+    else lines.writeLast(builtLines(id, order.tags));
   } catch (error) {
-    if (!response.headersSent && kept.length === 0) throw error;
-    for (const line of kept) write(line);
+    if (!lines.hasAny) throw error;
+    lines.writeKept();
     const message = visibleText((call.options.explain ?? errorMessage)(error));
     const code = error instanceof StepFailure ? { code: error.exitCode } : {};
-    write({ errorDetail: { ...code, message }, error: message });
+    lines.writeLast([{ errorDetail: { ...code, message }, error: message }]);
   }
   response.end();
 }
