@@ -35,3 +35,33 @@ test('arguments are told apart by their values, not by how these read side by si
   assert.notEqual(await keyOf(file, { A: '1 B=2', C: '3' }), await keyOf(file, { A: '1', B: '2 C=3' }));
   assert.equal(await keyOf(file, { A: '1', B: '2' }), await keyOf(file, { B: '2', A: '1' }));
 });
+
+test('a step that failed is not kept with a secret among its variables', async () => {
+  const [stage] = parseDockerfile('FROM scratch\nRUN --mount=type=secret,id=word,env=WORD false').stages;
+  const calls: string[] = [];
+  const host = {
+    createStep: async ({ env }: { env: readonly string[] }) => (calls.push(...env), { id: 'c', warnings: [] }),
+    runStep: async () => 1,
+    removeStep: async () => void calls.push('removed'),
+    keepStep: async () => void calls.push('kept'),
+  };
+  const parts = {
+    host,
+    request: { secret: async () => Buffer.from('hidden'), limits: {}, remove: true, forceRemove: false },
+    cacheMounts: { locked: (_ids: unknown, _signal: unknown, work: () => unknown) => work() },
+    signal: new AbortController().signal,
+  };
+  const soFar = {
+    parts,
+    args: new StageArgs(new GlobalArgs({ given: new Map(), predefined: new Map() })),
+    config: EMPTY_IMAGE_CONFIG,
+    image: { id: 'i' },
+    word: (word: string) => word,
+    report: () => {},
+    step: async (_createdBy: string, _inputs: unknown, _description: string, work: () => Promise<unknown>) => work(),
+  };
+  await assert.rejects(
+    runStep(soFar as unknown as Parameters<typeof runStep>[0], stage!.instructions[0] as RunInstruction),
+  );
+  assert.deepEqual(calls, ['WORD=hidden', 'removed']);
+});

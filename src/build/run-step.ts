@@ -154,7 +154,9 @@ async function execute(
     failed = false;
     return image;
   } finally {
-    if (signal.aborted || (failed ? request.forceRemove : request.remove)) {
+    // With the value of a secret among its variables nobody may find it, in `inspect` or otherwise.
+    const isSecret = prepared.env.length > 0;
+    if (signal.aborted || isSecret || (failed ? request.forceRemove : request.remove)) {
       await host.removeStep(id);
       report({ news: 'removed', containerId: id });
     } else await host.keepStep(id);
