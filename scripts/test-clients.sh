@@ -1,6 +1,6 @@
 #!/bin/sh
 # Unpacks, beside the system, the clients of the tests that are not to be installed: Docker and Compose of a newer
-# suite of Debian (dockerd too, which tests compare with), Prometheus, and Ansible's modules for Docker. Nothing is
+# suite of Debian (dockerd too, which tests compare with), buildx of that and of Debian 13, Prometheus, and Ansible's modules for Docker. Nothing is
 # installed and nothing starts by itself. What cannot be had is said, and the tests that need it are skipped.
 #
 #   test-clients.sh DIR      repeatable: what is there already is left alone
@@ -33,12 +33,12 @@ unpack() {
   mv "$work/root" "$dir/$1"
 }
 
-# No release of Debian has Docker 28 yet; the suite that becomes the next one is asked first.
-fetch_docker() {
+# fetch NAME SUITES PACKAGES [PATH-PREFIX]: of the first of these suites of Debian that has them.
+fetch() {
   keyring=/usr/share/keyrings/debian-archive-keyring.gpg
   mirror=$(sed -n 's/^URIs: *\([^ ]*\).*/\1/p; s/^deb \(\[[^]]*\] \)\{0,1\}\(http[^ ]*\) .*main.*/\2/p' /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | grep -v security | grep debian | head -n 1)
   [ -n "$mirror" ] && [ -e "$keyring" ] || { echo "apt has no mirror of Debian here" >"$work/log"; return 1; }
-  for suite in forky sid; do
+  for suite in $2; do
     apt=$work/apt-$suite
     mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
     echo "deb [signed-by=$keyring] $mirror $suite main" >"$apt/sources.list"
@@ -46,7 +46,7 @@ fetch_docker() {
     from="$from -o Dir::State::Lists=$apt/lists -o Dir::Cache=$apt/cache"
     # shellcheck disable=SC2086
     apt-get $patience $from -qq update >"$work/log" 2>&1 || continue
-    unpack docker "$from" "docker-cli docker-compose docker.io containerd" && return 0
+    unpack "$1" "$from" "$3" "${4:-}" && return 0
   done
   return 1
 }
@@ -64,6 +64,10 @@ have() {
 }
 
 collection=usr/lib/python3/dist-packages/ansible_collections/community/docker
-have docker usr/bin/docker fetch_docker
+buildx=usr/libexec/docker/cli-plugins/docker-buildx
+# No release of Debian has Docker 28 yet; the suite that becomes the next one is asked first.
+have docker usr/bin/docker fetch docker "forky sid" "docker-cli docker-compose docker.io containerd"
+have buildx "$buildx" fetch buildx "forky sid" docker-buildx "./$buildx"
+have buildx-0.13 "$buildx" fetch buildx-0.13 trixie docker-buildx "./$buildx"
 have prometheus usr/bin/prometheus unpack prometheus "" prometheus "./usr/bin/prometheus"
 have ansible "$collection/MANIFEST.json" unpack ansible "" ansible "./$collection"

@@ -71,7 +71,7 @@ export class IgnorePatterns {
 }
 
 /** The patterns of a file: without comments, cleaned, '/a' as 'a'. */
-function ignoreLines(text: string): string[] {
+export function ignoreLines(text: string): string[] {
   const patterns: string[] = [];
   for (const line of text.replace(/^\uFEFF/, '').split('\n')) {
     if (line.startsWith('#')) continue;

@@ -4,11 +4,18 @@ import type { StepLimits } from '../model/build-order.ts';
 import type { Platform } from '../model/platform.ts';
 import type { RegistryAuth } from '../model/registry.ts';
 
+/** Who may use a socket. */
+export interface SocketOwner {
+  readonly uid: number;
+  readonly gid: number;
+  readonly mode: number;
+}
+
 export interface BuildRequest {
   /** The Dockerfile's text. */
   readonly dockerfile: string;
-  /** A directory of the builder's own with the context; undefined where there is none. */
-  readonly context: string | undefined;
+  /** A directory of the builder's own with the context, asked for when a step needs it; undefined where there is none. */
+  readonly context: () => Promise<string | undefined>;
   /** By their names: what FROM and `--from` find in place of an image, or of the stage of that name. */
   readonly contexts: ReadonlyMap<string, NamedContext>;
   /** Names that the image gets. */
@@ -18,6 +25,8 @@ export interface BuildRequest {
   /** A stage by name or number; '' = the last one. */
   readonly target: string;
   readonly noCache: boolean;
+  /** The same of these stages alone, by their names in lower case. */
+  readonly noCacheStages: readonly string[];
   /** Base images are looked for in the registry even if they are here. */
   readonly pull: boolean;
   readonly platform: Platform | undefined;
@@ -30,14 +39,14 @@ export interface BuildRequest {
   /** What `--mount=type=secret` asks for; undefined where there is none of that name. */
   readonly secret: (id: string) => Promise<Buffer | undefined>;
   /** The socket of an agent for `--mount=type=ssh`. */
-  readonly sshSocket: (id: string) => Promise<string | undefined>;
+  readonly sshSocket: (id: string, owner: SocketOwner) => Promise<string | undefined>;
   /** For a registry, by its name. */
-  readonly auth: (reference: string) => RegistryAuth | null;
+  readonly auth: (reference: string) => Promise<RegistryAuth | null>;
   /** News of stages come in the order of the file; without it, as things happen. */
   readonly ordered: boolean;
   /** The image enters the lists, under `tags`; without it, it is cache like its steps. */
   readonly publish: boolean;
-  /** What else is done with the image, which stays for so long. */
+  /** What is done with the image before, which stays for so long; what this fails with, the build fails with. */
   readonly use?: (image: ImageRecord) => Promise<void>;
 }
 

@@ -2,23 +2,30 @@
 import type { Readable } from 'node:stream';
 import { invalid } from '../base/errors.ts';
 import type { BuildCacheRecord, BuildPruneOptions, PrunedBuildCache } from '../model/build-cache.ts';
+import type { BuildClient } from '../model/build-client.ts';
+import type { SolveWatch } from '../model/build-watch.ts';
 import type { ReportNews } from '../model/build-news.ts';
 import type { BuildOrder } from '../model/build-order.ts';
 import { parseReference } from '../model/image-reference.ts';
 import { parsePlatform } from '../model/platform.ts';
+import type { SolvedBuild, SolveOrder } from '../model/solve-order.ts';
 import type { RegistryAuth } from '../model/registry.ts';
 import type { Builder } from './builder.ts';
+import { KeptContexts } from './session/kept-contexts.ts';
+import { solveBuild } from './session/solve-build.ts';
 import { fetchContext } from './context/remote-context.ts';
 import { readDockerfile, receiveContext } from './context/tar-context.ts';
 
 export class BuildService {
   readonly #builder: Builder;
   readonly #whenReady: () => Promise<void>;
+  readonly #kept: KeptContexts;
 
-  /** `whenReady`: containers and images can be made and removed; contexts are received before. */
-  constructor(builder: Builder, whenReady: () => Promise<void>) {
+  /** `contexts`: where directories of clients are kept. `whenReady`: containers and images can be made and removed; contexts are received before. */
+  constructor(builder: Builder, contexts: string, whenReady: () => Promise<void>) {
     this.#builder = builder;
     this.#whenReady = whenReady;
+    this.#kept = new KeptContexts(contexts);
   }
 
   async build(order: BuildOrder, body: Readable, report: ReportNews, signal: AbortSignal): Promise<string> {
@@ -37,12 +44,13 @@ export class BuildService {
         {
           ...order,
           dockerfile,
-          context: only === undefined ? context : undefined,
+          context: async () => (only === undefined ? context : undefined),
+          noCacheStages: [],
           contexts: new Map(),
           platform,
           secret: async (id) => order.secrets.get(id),
           sshSocket: async () => undefined,
-          auth: (reference) => authFor(order.auths, reference),
+          auth: async (reference) => authFor(order.auths, reference),
           ordered: true,
           publish: true,
         },
@@ -54,12 +62,25 @@ export class BuildService {
     }
   }
 
+  /** As BuildKit's clients ask for it; `use` has the result while it is sure to be there. */
+  async solve(
+    order: SolveOrder,
+    client: BuildClient,
+    watch: SolveWatch,
+    signal: AbortSignal,
+    use: (solved: SolvedBuild) => Promise<void>,
+  ): Promise<void> {
+    await this.#whenReady();
+    await solveBuild({ builder: this.#builder, kept: this.#kept, client, watch, signal }, order, use);
+  }
+
   buildCache(): Promise<BuildCacheRecord[]> {
     return this.#builder.records();
   }
 
   async pruneBuildCache(options: BuildPruneOptions): Promise<PrunedBuildCache> {
     await this.#whenReady();
+    if (options.all) await this.#kept.clear();
     return this.#builder.prune(options);
   }
 }

@@ -70,6 +70,11 @@ export class Builder {
     return this.#work.make();
   }
 
+  /** An image's files, read-only, while `work` runs. */
+  read<T>(image: ImageRecord, work: (root: string) => Promise<T>): Promise<T> {
+    return this.#steps.reading(image, work);
+  }
+
   close(): void {
     this.#cache.save();
   }
@@ -92,11 +97,11 @@ export class Builder {
         workDirectory: work.path,
         secretDirectory: secrets.path,
       });
+      await request.use?.(image);
       if (request.publish) {
         this.#steps.publish(image.id, request.tags);
         this.#deps.host.announceImage(image.id, request.tags);
       }
-      await request.use?.(image);
       return image.id;
     } finally {
       this.#cache.letGo(held);
@@ -209,7 +214,7 @@ export class Builder {
         const wanted = platform === undefined ? '' : formatPlatform(platform);
         await host.pullImage(
           reference,
-          request.auth(reference),
+          await request.auth(reference),
           wanted,
           (message) => report({ news: 'pull', message }),
           signal,

@@ -62,7 +62,11 @@ export async function withMounts<T>(
         return await go({ path: secretFile(parts, value, mount), subpath: '' }, true);
       }
       case 'ssh': {
-        const socket = await parts.request.sshSocket(mount.id);
+        const socket = await parts.request.sshSocket(mount.id, {
+          uid: mount.uid ?? 0,
+          gid: mount.gid ?? 0,
+          mode: mount.mode ?? 0o600,
+        });
         if (socket === undefined) {
           if (mount.required) throw invalid(`unset ssh forward key ${mount.id}`);
           return await next(index + 1);

@@ -5,7 +5,7 @@ import { digestSource } from '../image/trees/tree-digest.ts';
 import { oneSource } from '../image/trees/tree-sources.ts';
 import type { ImageConfig } from '../model/image.ts';
 import { StepFailure } from '../model/step-failure.ts';
-import { BuildCancelled } from './build-failure.ts';
+import { BuildCancelled } from '../model/build-cancelled.ts';
 import type { RunInstruction } from './dockerfile/instruction.ts';
 import { readMount, type RunMount } from './dockerfile/run-mount.ts';
 import { runScript } from './run-script.ts';

@@ -4,7 +4,7 @@ import { invalid } from '../base/errors.ts';
 import { makeWorkingDirectory } from '../image/trees/copy-into.ts';
 import type { ImageConfig, ImageRecord } from '../model/image.ts';
 import { parsePlatform } from '../model/platform.ts';
-import { BuildCancelled } from './build-failure.ts';
+import { BuildCancelled } from '../model/build-cancelled.ts';
 import type { ReportNews, StepNews } from '../model/build-news.ts';
 import { errorMessage } from '../base/errors.ts';
 import type { BuildParts } from './build-parts.ts';
@@ -18,6 +18,7 @@ import { heredocText } from './dockerfile/heredoc.ts';
 import type { CopyInstruction, StageInstruction } from './dockerfile/instruction.ts';
 import { runStep } from './run-step.ts';
 import { stageNamed } from './stage-graph.ts';
+import { isUrl } from './fetch-url.ts';
 import { stepKey } from './step-cache.ts';
 import { mayChangeFiles, stepId } from './step-id.ts';
 import type { FoundTree } from './run-mounts.ts';
@@ -94,7 +95,7 @@ export class StageBuild {
       await work();
     } catch (error) {
       const outcome = this.parts.signal.aborted ? 'cancelled' : 'failed';
-      this.#tell({ news: 'ended', id, outcome, message: errorMessage(error) });
+      this.#tell({ news: 'ended', id, outcome, message: errorMessage(error), cause: error });
       throw error;
     }
     this.#tell({ news: 'ended', id, outcome: 'done', message: '' });
@@ -199,8 +200,9 @@ export class StageBuild {
   /** From the cache, from an image that counts as one, or done. */
   async step(createdBy: string, inputs: readonly unknown[], description: string, work: Work): Promise<void> {
     const { cache, steps, request } = this.parts;
+    const noCache = request.noCache || request.noCacheStages.includes(this.#order.stage.from.name);
     const key = stepKey(this.image.id, this.config, createdBy, inputs, this.author);
-    const known = request.noCache ? undefined : cache.find(key);
+    const known = noCache ? undefined : cache.find(key);
     const found = known === undefined ? undefined : steps.find(known);
     if (found) {
       this.report({ news: 'cached' });
@@ -208,7 +210,7 @@ export class StageBuild {
       this.#hold();
       return;
     }
-    const other = request.noCache ? undefined : this.#cachedElsewhere(createdBy);
+    const other = noCache ? undefined : this.#cachedElsewhere(createdBy);
     const parent = this.image.id;
     this.image = other ? await steps.adopt(this.image, other, this.config) : await work();
     if (other) this.report({ news: 'cached' });
@@ -243,7 +245,7 @@ export class StageBuild {
   /** The files of a stage, an image, or a directory: a named context, or the build's own. */
   readonly findTree = async (from: string): Promise<FoundTree> => {
     const { parts } = this;
-    if (from === '') return { directory: parts.request.context };
+    if (from === '') return { directory: await parts.request.context() };
     const other = stageNamed(parts.stages, from, this.#order.stage.index);
     if (other) return { image: await parts.stageImage(other.index) };
     const named = parts.contexts.find(from, parts.platform);
@@ -254,7 +256,10 @@ export class StageBuild {
   };
 
   async #copy(instruction: CopyInstruction): Promise<void> {
-    const { image, directory } = await this.findTree(this.word(instruction.from));
+    const from = this.word(instruction.from);
+    // What is written in the Dockerfile, or fetched, needs no context.
+    const isElsewhere = from === '' && instruction.sources.map(this.word).every(isUrl);
+    const { image, directory } = isElsewhere ? {} : await this.findTree(from);
     if (image) return await this.parts.steps.reading(image, (root) => this.#copyFrom(instruction, root, false));
     await this.#copyFrom(instruction, directory, true);
   }

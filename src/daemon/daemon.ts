@@ -323,7 +323,7 @@ async function start(
   const metrics = new EngineMetrics();
   const backend = {
     ...metrics.timed(afterAdoption(engine, engine.parts)),
-    builds: new BuildService(builder, () => engine.parts.adoptions.whenOver()),
+    builds: new BuildService(builder, join(config.dataRoot, 'build/contexts'), () => engine.parts.adoptions.whenOver()),
   };
   if (config.metricsAddress !== '') {
     const host = hostBasics();

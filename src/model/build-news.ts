@@ -48,6 +48,8 @@ export interface StepEnds {
   readonly outcome: 'done' | 'failed' | 'cancelled';
   /** Why it failed. */
   readonly message: string;
+  /** What it failed with. */
+  readonly cause?: unknown;
 }
 
 export type ReportNews = (news: BuildNews) => void;

@@ -7,6 +7,8 @@ export const ulimitsSchema = list(fields({ Name: text(), Soft: integer(), Hard: 
 export const buildArgsSchema = v.record(v.string(), v.nullable(v.string()));
 export const labelsSchema = v.record(v.string(), v.string());
 export const textsSchema = v.array(v.string());
+/** Caches that a build may use: of BuildKit's kinds. */
+export const cacheImportsSchema = list(fields({ Type: text(), Attrs: v.fallback(labelsSchema, {}) }));
 
 /** In front of the context of POST /causeway/build; values of secrets are base64. */
 export const buildExtrasSchema = fields({

@@ -16,6 +16,7 @@ import { newId } from '../../src/model/ids.ts';
 import type { ImageRecord } from '../../src/model/image.ts';
 import type { VolumeRecord } from '../../src/model/mount.ts';
 import type { BuildOrder } from '../../src/model/build-order.ts';
+import { BuildCancelled } from '../../src/model/build-cancelled.ts';
 import { StepFailure } from '../../src/model/step-failure.ts';
 import { formatPlatform, HOST_PLATFORM, rankPlatform, type Platform } from '../../src/model/platform.ts';
 import { parsePort } from '../../src/model/port.ts';
@@ -143,6 +144,54 @@ export class MemoryBackend implements Backend {
       for (const text of this.buildOutput) report({ news: 'output', id, stream: 'stdout', text });
       if (order.target !== '') throw new StepFailure(['false'], 1);
       return BUSYBOX.id;
+    },
+    solve: async (order, client, watch, signal, use) => {
+      const phase = watch.phase(`[internal] load build definition from ${order.filename}`);
+      const secret = await client.secret('one', signal);
+      phase.status('transferring', 1, 1);
+      phase.end();
+      watch.source(order.filename, 'FROM busybox\nRUN true\nENV A=b\n# last\nRUN false\n');
+      const step = (id: string, text: string, number: number): void =>
+        watch.report({
+          news: 'step',
+          id,
+          after: '',
+          step: 1,
+          steps: 4,
+          text,
+          place: { stage: 'stage-0', step: number, steps: 3 },
+        });
+      const end = (id: string, cause?: unknown): void => {
+        const outcome = cause === undefined ? 'done' : 'failed';
+        watch.report({ news: 'ended', id, outcome, message: '', cause });
+      };
+      step('a', 'FROM busybox', 1);
+      end('a');
+      step('b', 'RUN true', 2);
+      watch.report({ news: 'cached', id: 'b' });
+      end('b');
+      step('c', 'ENV A=b', 0);
+      end('c');
+      step('d', 'RUN false', 3);
+      const text = `secret: ${secret?.toString() ?? 'none'}\n`;
+      watch.report({ news: 'output', id: 'd', stream: 'stdout', text });
+      if (order.target !== '') {
+        const failure = new StepFailure(['/bin/sh', '-c', 'false'], 1);
+        end('d', failure);
+        throw failure;
+      }
+      end('d');
+      if (order.args.get('forever') !== undefined) {
+        await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+        this.calls.push('solve cancelled');
+        throw new BuildCancelled();
+      }
+      const names = order.exporters.flatMap((exporter) => exporter.names);
+      await use({
+        imageId: BUSYBOX.id,
+        export: async (index) => new Map([['exported', `${order.exporters[index]!.kind} ${names.join(' ')}`]]),
+      });
+      this.calls.push(`solved ${names.join(' ')}`);
     },
     buildCache: async () => [],
     pruneBuildCache: async () => ({ ids: [], spaceReclaimedBytes: 0 }),

@@ -167,7 +167,7 @@ test('an error has its status in one place and only a message in its body', asyn
       503,
       'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
     ],
-    ['POST', '/build?version=2', 501, 'This builder is not asked for BuildKit here: build with DOCKER_BUILDKIT=0.'],
+    ['POST', '/build?version=2', 501, 'BuildKit is not asked for here: its clients use POST /grpc and POST /session.'],
     ['POST', '/build?buildargs=x', 400, 'error reading build args: invalid JSON'],
     ['POST', '/build/cancel?id=x', 404, 'build ID not found: a build by the classic builder ends with its connection'],
     ['GET', '/containers/c/attach/ws', 400, 'not websocket protocol'],

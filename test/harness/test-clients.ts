@@ -9,6 +9,8 @@ export const CLIENTS = process.env['CAUSEWAY_TEST_CLIENTS'] ?? join(PROJECT, '.c
 export const TEST_CLIENTS = {
   docker: join(CLIENTS, 'docker/usr/bin/docker'),
   compose: join(CLIENTS, 'docker/usr/libexec/docker/cli-plugins/docker-compose'),
+  buildx: join(CLIENTS, 'buildx/usr/libexec/docker/cli-plugins/docker-buildx'),
+  buildx13: join(CLIENTS, 'buildx-0.13/usr/libexec/docker/cli-plugins/docker-buildx'),
   prometheus: join(CLIENTS, 'prometheus/usr/bin/prometheus'),
   /** The folder that holds `ansible_collections`. */
   ansible: join(CLIENTS, 'ansible/usr/lib/python3/dist-packages'),

@@ -18,12 +18,15 @@ export interface Built {
   readonly news: readonly BuildNews[];
 }
 
+/** The context is a directory that is there. */
+type AskedRequest = Partial<Omit<BuildRequest, 'context'>> & { readonly context?: string };
+
 export interface BuilderUnderTest {
   readonly directory: string;
   readonly images: ImageStore;
   readonly rootfs: RootfsStore;
   readonly builder: Builder;
-  build(dockerfile: string, request?: Partial<BuildRequest>, report?: ReportNews): Promise<Built>;
+  build(dockerfile: string, request?: AskedRequest, report?: ReportNews): Promise<Built>;
 }
 
 export async function openBuilder(t: TestContext): Promise<BuilderUnderTest> {
@@ -41,7 +44,7 @@ export async function openBuilder(t: TestContext): Promise<BuilderUnderTest> {
   t.after(() => builder.close());
   const build = async (
     dockerfile: string,
-    request: Partial<BuildRequest> = {},
+    { context, ...request }: AskedRequest = {},
     report: ReportNews = () => {},
   ): Promise<Built> => {
     const news: BuildNews[] = [];
@@ -49,7 +52,11 @@ export async function openBuilder(t: TestContext): Promise<BuilderUnderTest> {
       news.push(one);
       report(one);
     };
-    const id = await builder.build({ ...PLAIN_REQUEST, ...request, dockerfile }, tell, new AbortController().signal);
+    const id = await builder.build(
+      { ...PLAIN_REQUEST, ...request, context: async () => context, dockerfile },
+      tell,
+      new AbortController().signal,
+    );
     return { id, news };
   };
   return { directory, images, rootfs, builder, build };
@@ -81,13 +88,14 @@ function hostOf(images: ImageStore): StepHost {
 }
 
 const PLAIN_REQUEST: Omit<BuildRequest, 'dockerfile'> = {
-  context: undefined,
+  context: async () => undefined,
   contexts: new Map(),
   tags: [],
   args: new Map(),
   labels: {},
   target: '',
   noCache: false,
+  noCacheStages: [],
   pull: false,
   platform: undefined,
   limits: {
@@ -102,7 +110,7 @@ const PLAIN_REQUEST: Omit<BuildRequest, 'dockerfile'> = {
   forceRemove: true,
   secret: async () => undefined,
   sshSocket: async () => undefined,
-  auth: () => null,
+  auth: async () => null,
   ordered: true,
   publish: true,
 };

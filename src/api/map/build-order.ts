@@ -12,7 +12,7 @@ import { readRegistryAuth } from '../registry-auth.ts';
 /** @throws invalid in Docker's words */
 export function readBuildOrder({ query, request }: Call, extras: BuildExtras): BuildOrder {
   if (query.text('version') === '2')
-    throw notImplemented('This builder is not asked for BuildKit here: build with DOCKER_BUILDKIT=0.');
+    throw notImplemented('BuildKit is not asked for here: its clients use POST /grpc and POST /session.');
   if (query.flag('squash')) throw invalid('squash is only supported with experimental mode');
   // Docker's are for Windows alone.
   if (query.texts('securityopt').length > 0) throw invalid('security options are not supported on linux');

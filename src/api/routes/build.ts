@@ -1,6 +1,6 @@
-/** Image builds by the classic API. BuildKit's doors are refused: its clients are told what to set instead. */
+/** Image builds: by the classic API, and by BuildKit's, which its clients reach by upgrades to HTTP/2. */
 import { visibleText } from '../../base/control-characters.ts';
-import { errorMessage, notFound, notImplemented } from '../../base/errors.ts';
+import { errorMessage, invalid, notFound } from '../../base/errors.ts';
 import type { BuildExtras } from '../../model/build-order.ts';
 import { StepFailure } from '../../model/step-failure.ts';
 import type { BuildPrunedJson } from '../../wire/build.ts';
@@ -11,16 +11,11 @@ import { readBuildExtras } from '../map/build-extras.ts';
 import { readBuildOrder } from '../map/build-order.ts';
 import { buildLines, builtLines } from '../map/build-lines.ts';
 import { readPruneOptions } from '../map/build-prune.ts';
-import { asksForHttp2, refuseCallsBack, refuseGrpc } from '../refused-grpc.ts';
+import { BuildkitDoor } from '../buildkit/door.ts';
 import type { Handler, RouteTable } from '../route-table.ts';
 
-const NO_BUILDKIT =
-  'This engine has no BuildKit: build with the classic builder (DOCKER_BUILDKIT=0), or build elsewhere and use "docker load", "docker import" or "docker pull".';
-
 export function addBuildRoutes(routes: RouteTable): void {
-  const refuse: Handler = () => {
-    throw notImplemented(NO_BUILDKIT);
-  };
+  const buildkit = new BuildkitDoor();
   routes.add('POST', '/build', (call) => build(call, NO_EXTRAS));
   routes.add('POST', '/causeway/build', async (call) => build(call, await readBuildExtras(call.request)));
   routes.add('POST', '/build/cancel', () => {
@@ -35,9 +30,22 @@ export function addBuildRoutes(routes: RouteTable): void {
       SpaceReclaimed: spaceReclaimedBytes,
     } satisfies BuildPrunedJson);
   });
-  // BuildKit's clients open a session for the engine to call them back, and call the engine: the call says why not.
-  routes.add('POST', '/session', (call) => (asksForHttp2(call) ? refuseCallsBack(call) : refuse(call)));
-  routes.add('POST', '/grpc', (call) => (asksForHttp2(call) ? refuseGrpc(call, NO_BUILDKIT) : refuse(call)));
+  const upgraded =
+    (take: Handler): Handler =>
+    (call) => {
+      if (call.request.headers.upgrade?.toLowerCase() !== 'h2c') throw invalid('no upgrade proto in request');
+      return take(call);
+    };
+  routes.add(
+    'POST',
+    '/session',
+    upgraded((call) => buildkit.session(call)),
+  );
+  routes.add(
+    'POST',
+    '/grpc',
+    upgraded((call) => buildkit.grpc(call)),
+  );
 }
 
 const NO_EXTRAS: BuildExtras = { secrets: new Map(), dockerfileText: undefined };

@@ -1,11 +1,10 @@
 /** What is wrong with a Dockerfile, and where: every refusal of the front end has this form. */
 import { CausewayError, errorKind, errorMessage } from '../../base/errors.ts';
-
-export class DockerfileError extends CausewayError {}
+import { DockerfileError } from '../../model/dockerfile-error.ts';
 
 /** A sentence in Docker's form: "dockerfile parse error on line 3: ...". */
 export function parseError(line: number, reason: string): DockerfileError {
-  return new DockerfileError('invalid', `dockerfile parse error on line ${line}: ${reason}`);
+  return new DockerfileError(line, `dockerfile parse error on line ${line}: ${reason}`);
 }
 
 /** A part of an instruction that is wrong; where it stands is put in front by `onLine`. */

@@ -1,0 +1,50 @@
+/** What BuildKit's clients are told that they may ask for. What is not in these lists they refuse themselves, in words. */
+
+/** Of the calls with which a client steers a build. */
+export const FRONTEND_CAPABILITIES: readonly string[] = [
+  'solve.base',
+  'return',
+  'returnmap',
+  'proto.refarray',
+  'reference.output',
+  'frontend.inputs',
+  'frontend.caps',
+  'importcaches',
+  'gateway.solve.metadata',
+  'gateway.solve.evaluate',
+  'gateway.evaluate',
+  'gateway.warnings',
+];
+
+/** Of builds. */
+export const BUILD_CAPABILITIES: readonly string[] = [
+  'source.image',
+  'source.image.resolvemode',
+  'source.local',
+  'source.local.unique',
+  'source.local.sessionid',
+  'source.local.includepatterns',
+  'source.local.followpaths',
+  'source.local.excludepatterns',
+  'source.local.sharedkeyhint',
+  'source.git',
+  'source.http',
+  'exec.meta.base',
+  'exec.meta.network',
+  'exec.meta.cgroup.parent',
+  'exec.meta.ulimit',
+  'exec.mount.bind',
+  'exec.mount.cache',
+  'exec.mount.cache.sharing',
+  'exec.mount.tmpfs',
+  'exec.mount.tmpfs.size',
+  'exec.mount.secret',
+  'exec.mount.ssh',
+  'exec.secretenv',
+  'file.base',
+  'constraints',
+  'platform',
+  'meta.ignorecache',
+  'meta.description',
+  'exporter.multiple',
+];

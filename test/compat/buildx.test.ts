@@ -1,0 +1,342 @@
+/** `docker build` through buildx, on the session door: what it prints, what comes of it, and what it asks of the client. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { missingClient, TEST_CLIENTS } from '../harness/test-clients.ts';
+import type { Ran } from '../harness/host.ts';
+import { TestEngine, until } from '../harness/test-engine.ts';
+
+for (const client of ['buildx', 'buildx13'] as const)
+  describe(client === 'buildx' ? 'the newest buildx' : 'buildx 0.13', { skip: missingClient(client) }, () => {
+    let engine: TestEngine;
+    let directory: string;
+    let contexts = 0;
+
+    before(async () => {
+      engine = await TestEngine.start();
+      engine.importFixtures();
+      directory = mkdtempSync(join(tmpdir(), 'buildx-'));
+      mkdirSync(join(directory, 'config/cli-plugins'), { recursive: true });
+      symlinkSync(TEST_CLIENTS[client], join(directory, 'config/cli-plugins/docker-buildx'));
+    });
+    after(() => {
+      rmSync(directory, { recursive: true, force: true });
+      return engine?.destroy();
+    });
+
+    const environment = (): string[] => [
+      `DOCKER_HOST=${engine.url}`,
+      `DOCKER_CONFIG=${join(directory, 'config')}`,
+      'DOCKER_BUILDKIT=1',
+      'BUILDKIT_PROGRESS=plain',
+    ];
+    const docker = (...args: string[]): Ran => engine.host.run('env', ...environment(), 'docker', ...args);
+    const ok = (...args: string[]): Ran => {
+      const ran = docker(...args);
+      assert.equal(ran.code, 0, `docker ${args.join(' ')}: ${ran.out}${ran.err}`);
+      return ran;
+    };
+    const build = (context: string, ...flags: string[]): Ran => docker('build', ...flags, context);
+    const built = (context: string, ...flags: string[]): string => ok('build', ...flags, context).err;
+    const inImage = (image: string, script: string): string =>
+      ok('run', '--rm', '-u', '0', '--entrypoint', '/bin/sh', image, '-c', script).out.trim();
+
+    /** A context with these files; a name that ends in '/' is a directory. */
+    function contextOf(files: Readonly<Record<string, string>>): string {
+      const context = join(directory, `context-${contexts++}`);
+      for (const [name, content] of Object.entries(files)) {
+        mkdirSync(dirname(join(context, name)), { recursive: true });
+        if (name.endsWith('/')) mkdirSync(join(context, name), { recursive: true });
+        else writeFileSync(join(context, name), content);
+      }
+      return context;
+    }
+
+    /** The parts of a build that its output names, in their order, each with how it ended. */
+    const parts = (output: string): string[] =>
+      [...output.matchAll(/^#(\d+) (\[.*|exporting to .*)$/gm)]
+        .map(([, number, name]) => {
+          const end = new RegExp(`^#${number} (DONE|CACHED|ERROR|CANCELED)`, 'm').exec(output)?.[1] ?? '';
+          return `${name} ${end}`;
+        })
+        .filter((line, i, all) => all.indexOf(line) === i);
+
+    test('a build shows its parts under their names and becomes an image with its name', { timeout: 120_000 }, () => {
+      const context = contextOf({
+        Dockerfile:
+          'FROM busybox\nENV A=b\nWORKDIR /work\nRUN echo said $A; echo to stderr >&2\nCOPY file dir /work/\nCMD ["cat", "/work/file"]\n',
+        file: 'content\n',
+        'dir/below': 'x',
+      });
+      const output = built(context, '-t', 'shown', '--label', 'l=$x');
+      const shown = parts(output);
+      for (const part of [
+        '[internal] load build definition from Dockerfile DONE',
+        '[internal] load .dockerignore DONE',
+        '[internal] load build context DONE',
+        '[1/4] FROM docker.io/library/busybox:latest DONE',
+        '[2/4] WORKDIR /work DONE',
+        '[3/4] RUN echo said $A; echo to stderr >&2 DONE',
+        '[4/4] COPY file dir /work/ DONE',
+        'exporting to image DONE',
+      ])
+        assert.ok(shown.includes(part), `${part}\n${output}`);
+      assert.match(output, /^#\d+ \d+\.\d+ said b$/m);
+      assert.match(output, /^#\d+ \d+\.\d+ to stderr$/m);
+      assert.match(output, /naming to docker\.io\/library\/shown/);
+      assert.equal(ok('run', '--rm', 'shown').out, 'content\n');
+      assert.equal(inImage('shown', 'cat /work/below'), 'x');
+      const [image] = JSON.parse(ok('image', 'inspect', 'shown').out) as [
+        { Config: { Labels: object; Env: string[] } },
+      ];
+      assert.deepEqual(image.Config.Labels, { l: '$x' });
+      assert.ok(image.Config.Env.includes('A=b'));
+    });
+
+    test('a step that fails ends the build with its code in words', { timeout: 120_000 }, () => {
+      const context = contextOf({ Dockerfile: 'FROM busybox\nRUN echo before; exit 3\nRUN echo never\n' });
+      const ran = build(context, '-t', 'failed');
+      assert.notEqual(ran.code, 0);
+      assert.match(
+        ran.err,
+        /ERROR: process "\/bin\/sh -c echo before; exit 3" did not complete successfully: exit code: 3/,
+      );
+      assert.match(ran.err, /failed to solve: process "\/bin\/sh -c echo before; exit 3" did not complete/);
+      assert.match(ran.err, /^#\d+ \d+\.\d+ before$/m);
+      assert.doesNotMatch(ran.err, /never\n.*DONE/);
+      assert.notEqual(docker('image', 'inspect', 'failed').code, 0);
+    });
+
+    test('what is wrong with a Dockerfile is said', { timeout: 120_000 }, () => {
+      const wrong = build(contextOf({ Dockerfile: 'FROM busybox\nNOTHING here\n' }));
+      assert.notEqual(wrong.code, 0);
+      assert.match(wrong.err, /unknown instruction: NOTHING/i);
+      const none = build(contextOf({ other: '' }));
+      assert.notEqual(none.code, 0);
+      assert.match(none.err, /failed to read dockerfile: open Dockerfile: no such file or directory/);
+      const missing = build(contextOf({ Dockerfile: 'FROM busybox\nCOPY nothing /\n' }));
+      assert.notEqual(missing.code, 0);
+      assert.match(missing.err, /nothing/);
+    });
+
+    test('steps come from the cache until something of theirs changes', { timeout: 120_000 }, () => {
+      const context = contextOf({
+        Dockerfile: 'FROM busybox\nRUN echo one > /one\nCOPY file /file\nRUN cat /file > /two\n',
+        file: 'first',
+        unused: 'x',
+      });
+      built(context, '-t', 'cached');
+      const again = parts(built(context, '-t', 'cached'));
+      for (const part of ['[2/4] RUN echo one > /one', '[3/4] COPY file /file', '[4/4] RUN cat /file > /two'])
+        assert.ok(again.includes(`${part} CACHED`), again.join('\n'));
+      writeFileSync(join(context, 'unused'), 'y');
+      writeFileSync(join(context, 'file'), 'other');
+      const changed = parts(built(context, '-t', 'cached'));
+      assert.ok(changed.includes('[2/4] RUN echo one > /one CACHED'), changed.join('\n'));
+      assert.ok(changed.includes('[3/4] COPY file /file DONE'), changed.join('\n'));
+      assert.equal(inImage('cached', 'cat /two'), 'other');
+      const anew = parts(built(context, '-t', 'cached', '--no-cache'));
+      assert.ok(anew.includes('[2/4] RUN echo one > /one DONE'), anew.join('\n'));
+    });
+
+    test('arguments, targets and stages are as asked', { timeout: 120_000 }, () => {
+      const context = contextOf({
+        Dockerfile:
+          'ARG V=latest\nFROM busybox:$V AS base\nARG WHAT=default\nRUN echo "$WHAT" > /what\nFROM busybox AS unused\nRUN exit 1\nFROM base AS wanted\nCOPY --from=base /what /copied\nFROM base\nRUN exit 2\n',
+      });
+      const shown = parts(built(context, '-t', 'staged', '--target', 'wanted', '--build-arg', 'WHAT=given'));
+      assert.ok(shown.includes('[base 2/2] RUN echo "$WHAT" > /what DONE'), shown.join('\n'));
+      assert.ok(shown.includes('[wanted 1/1] COPY --from=base /what /copied DONE'), shown.join('\n'));
+      assert.equal(inImage('staged', 'cat /copied'), 'given');
+    });
+
+    test(
+      '.dockerignore keeps files on the client, and one beside the Dockerfile comes first',
+      { timeout: 120_000 },
+      () => {
+        const context = contextOf({
+          Dockerfile: 'FROM busybox\nCOPY . /all\n',
+          'other.Dockerfile': 'FROM busybox\nCOPY . /all\n',
+          '.dockerignore': 'secret\n**/*.tmp\n!keep.tmp\nDockerfile\n.dockerignore\nother*\n',
+          'other.Dockerfile.dockerignore': '*\n!a\n',
+          secret: 's',
+          'a/b.tmp': 't',
+          'a/c': 'c',
+          'keep.tmp': 'k',
+          'ä ö': 'u',
+        });
+        built(context, '-t', 'ignored');
+        assert.equal(inImage('ignored', 'cd /all; find . -type f | sort'), './a/c\n./keep.tmp\n./ä ö');
+        built(context, '-t', 'ignored', '-f', join(context, 'other.Dockerfile'));
+        assert.equal(inImage('ignored', 'cd /all; find . -type f | sort'), './a/b.tmp\n./a/c');
+      },
+    );
+
+    test('secrets are there for their step and in no image', { timeout: 120_000 }, () => {
+      const context = contextOf({
+        Dockerfile:
+          'FROM busybox\nRUN --mount=type=secret,id=one cat /run/secrets/one | wc -c > /size\nRUN --mount=type=secret,id=two,env=TWO test "$TWO" = hidden\nRUN --mount=type=secret,id=none test ! -e /run/secrets/none\n',
+        secret: 'twelve bytes',
+      });
+      const flags = ['--secret', `id=one,src=${join(context, 'secret')}`, '--secret', 'id=two,env=TWO_VALUE'];
+      const ran = engine.host.run(
+        'env',
+        ...environment(),
+        'TWO_VALUE=hidden',
+        'docker',
+        'build',
+        '-t',
+        'secrets',
+        ...flags,
+        context,
+      );
+      assert.equal(ran.code, 0, ran.err);
+      assert.equal(inImage('secrets', 'cat /size; ls -A /run 2>/dev/null || true'), '12');
+      assert.match(
+        build(contextOf({ Dockerfile: 'FROM busybox\nRUN --mount=type=secret,id=none,required=true true\n' })).err,
+        /secret none: not found/,
+      );
+    });
+
+    test('an agent of the client answers in a step', { timeout: 120_000 }, async (t) => {
+      const socket = join(directory, 'agent.sock');
+      const agent = createServer((connection) => connection.on('data', () => connection.end('from the agent')));
+      agent.listen(socket);
+      await once(agent, 'listening');
+      t.after(() => agent.close());
+      const context = contextOf({
+        Dockerfile:
+          'FROM busybox\nRUN --mount=type=ssh test -S "$SSH_AUTH_SOCK" && echo hello | nc local:"$SSH_AUTH_SOCK" > /answer || true\nRUN test -e /answer\n',
+      });
+      // This process is the agent: it must not wait for the client in one piece.
+      const child = spawn(
+        'env',
+        [...environment(), 'docker', 'build', '--ssh', `default=${socket}`, '-t', 'agent', context],
+        { stdio: ['ignore', 'ignore', 'pipe'] },
+      );
+      let words = '';
+      child.stderr.on('data', (chunk: Buffer) => (words += chunk.toString()));
+      const [code] = (await once(child, 'close')) as [number];
+      assert.equal(code, 0, words);
+    });
+
+    test('results go to a directory or an archive of the client instead of to the store', { timeout: 120_000 }, () => {
+      const context = contextOf({
+        Dockerfile:
+          'FROM busybox AS files\nRUN mkdir -p /out/deep; echo made > /out/deep/file; ln -s file /out/deep/link; chmod 751 /out/deep/file\nFROM scratch\nCOPY --from=files /out /\n',
+      });
+      const to = join(directory, `out-${contexts}`);
+      const shown = built(context, '--output', `type=local,dest=${to}`);
+      assert.match(shown, /exporting to client directory/);
+      assert.equal(readFileSync(join(to, 'deep/link'), 'utf8'), 'made\n');
+      assert.equal(statSync(join(to, 'deep/file')).mode & 0o777, 0o751);
+      built(context, '-o', `type=tar,dest=${to}.tar`);
+      const listed = engine.host.run('tar', '-tf', `${to}.tar`).out.trim().split('\n').sort();
+      assert.deepEqual(
+        listed.map((name) => name.replace(/\/$/, '')),
+        ['deep', 'deep/file', 'deep/link'],
+      );
+    });
+
+    test('contexts of a name take the place of stages and images', { timeout: 120_000 }, () => {
+      const named = contextOf({ 'from-the-context': 'named' });
+      ok('tag', 'busybox', 'other/name');
+      const context = contextOf({
+        Dockerfile: 'FROM nowhere.invalid/image\nCOPY --from=files from-the-context /copied\n',
+      });
+      built(
+        context,
+        '-t',
+        'named',
+        '--build-context',
+        `files=${named}`,
+        '--build-context',
+        'nowhere.invalid/image=docker-image://other/name',
+      );
+      assert.equal(inImage('named', 'cat /copied'), 'named');
+    });
+
+    test('a client that goes away ends its build, and nothing of it stays', { timeout: 120_000 }, async () => {
+      const before = new Set(ok('ps', '-aq', '--no-trunc').out.split('\n'));
+      const context = contextOf({ Dockerfile: 'FROM busybox\nRUN echo begun; sleep 1000\n' });
+      const child = spawn('env', [...environment(), 'docker', 'build', context], {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+      let words = '';
+      child.stderr.on('data', (chunk: Buffer) => (words += chunk.toString()));
+      await until('the step runs', () => / begun$/m.test(words));
+      child.kill('SIGKILL');
+      await until('its container is gone', () =>
+        ok('ps', '-aq', '--no-trunc')
+          .out.split('\n')
+          .every((id) => before.has(id)),
+      );
+      await until(
+        'its directories are gone',
+        () =>
+          !existsSync(join(engine.dataRoot, 'build/work')) ||
+          engine.host.run('ls', join(engine.dataRoot, 'build/work')).out === '',
+      );
+    });
+
+    test('bake builds several targets, one from another', { timeout: 120_000 }, () => {
+      const context = contextOf({
+        'base.Dockerfile': 'FROM busybox\nRUN echo base > /base\n',
+        Dockerfile: 'FROM parent\nRUN cp /base /taken\n',
+        'docker-bake.json': JSON.stringify({
+          group: { default: { targets: ['child', 'lone'] } },
+          target: {
+            parent: { dockerfile: 'base.Dockerfile' },
+            child: { contexts: { parent: 'target:parent' }, tags: ['baked-child'] },
+            lone: { dockerfile: 'base.Dockerfile', tags: ['baked-lone'] },
+          },
+        }),
+      });
+      const ran = engine.host.run(
+        'env',
+        '-C',
+        context,
+        ...environment(),
+        'docker',
+        'buildx',
+        'bake',
+        '-f',
+        'docker-bake.json',
+      );
+      assert.equal(ran.code, 0, ran.err);
+      assert.equal(inImage('baked-child', 'cat /taken'), 'base');
+      assert.equal(inImage('baked-lone', 'cat /base'), 'base');
+    });
+
+    test('the builder is listed, its cache is shown and pruned', { timeout: 120_000 }, () => {
+      built(contextOf({ Dockerfile: 'FROM busybox\nRUN echo something to prune\n' }));
+      assert.match(ok('buildx', 'ls').out, /default.*docker/);
+      assert.match(ok('buildx', 'inspect').out, /Platforms:.*linux\/amd64|Status:.*running/);
+      assert.match(ok('buildx', 'du').out, /Total:/);
+      assert.match(ok('buildx', 'prune', '-a', '-f').out, /Total:/);
+    });
+
+    test(
+      'a frontend in an image is this builder where it reads Dockerfiles, and else refused',
+      { timeout: 120_000 },
+      () => {
+        const context = contextOf({ Dockerfile: '# syntax=docker/dockerfile:1\nFROM busybox\nRUN true\n' });
+        built(context);
+        built(context, '--build-arg', 'BUILDKIT_SYNTAX=docker/dockerfile:1');
+      },
+    );
+  });
