@@ -12,7 +12,6 @@ export interface HoleClass {
   readonly tests: readonly string[];
 }
 
-const NOT_BUILT = 'does not apply: there is no builder';
 const NO_SWARM = 'does not apply: no swarm, no overlay network between hosts';
 
 export const HOLES: readonly HoleClass[] = [
@@ -125,8 +124,15 @@ export const HOLES: readonly HoleClass[] = [
   {
     cves: '2019-13139, 2024-9407, 2025-4953, 2024-23650, 2024-23651, 2024-23652, 2024-23653, 2024-1753, 2024-9675, 2024-11218, 2025-0495',
     what: 'the builder: its mounts, caches and git contexts',
-    here: NOT_BUILT,
-    tests: [],
+    here: 'sources of mounts are resolved inside their stage or context by the kernel, caches are mounted whole, places of mounts are taken away by descriptor; steps are containers like any other, and none may ask for more; git is asked over the network alone, and no reference is an option; a step is not kept with a secret among its variables',
+    tests: [
+      'test/security/builds.test.ts: no source of a mount leads out',
+      'test/security/builds.test.ts: no target of a mount is made outside',
+      'test/security/builds.test.ts: a step is confined as any container',
+      'test/compat/builds.test.ts: no link of the context or of an image leads out of it',
+      'src/build/context/git-context.test.ts: no reference is an option',
+      'src/build/run-step.test.ts: is not kept with a secret',
+    ],
   },
   {
     cves: '2019-13509, 2020-15157',
@@ -221,9 +227,18 @@ export const HOLES: readonly HoleClass[] = [
     ],
   },
   {
-    cves: '2024-24557, 2024-36621, 2024-41110',
-    what: 'authorization plugins, races in the pull and the build cache',
-    here: 'does not apply: no plugins, no builder',
+    cves: '2024-24557',
+    what: 'a build cache that believes the history of images from elsewhere',
+    here: "steps are found in the builder's own record, by what they are made of; other images count only where `--cache-from` names them",
+    tests: [
+      'test/security/builds.test.ts: an image that came from elsewhere is no cache',
+      'src/build/run-step.test.ts: commands are told apart by their words',
+    ],
+  },
+  {
+    cves: '2024-36621, 2024-41110',
+    what: 'authorization plugins, a race in the snapshots of their layers',
+    here: 'does not apply: no plugins, no snapshotter of others',
     tests: [],
   },
   {
