@@ -60,6 +60,22 @@ export function parseTarHeader(block: Buffer): TarHeader {
   };
 }
 
+/** A directory that no archive or tree has: made because something is in it. */
+export const impliedDirectory = (name: string, { uid, gid } = { uid: 0, gid: 0 }): TarHeader => ({
+  name,
+  mode: 0o755,
+  uid,
+  gid,
+  sizeBytes: 0,
+  mtimeS: Math.floor(Date.now() / 1000),
+  type: '5',
+  linkName: '',
+  userName: '',
+  groupName: '',
+  deviceMajor: 0,
+  deviceMinor: 0,
+});
+
 /** Header blocks for an entry, with a pax extension in front where the plain fields do not hold it. */
 export function formatTarHeader(header: TarHeader, pax: PaxRecords = new Map()): Buffer {
   const records = new Map(pax);

@@ -5,7 +5,7 @@ import { invalid } from '../base/errors.ts';
 import type { Healthcheck } from '../model/health.ts';
 import type { ImageConfig } from '../model/image.ts';
 import type { CommandForm, StageInstruction } from './dockerfile/instruction.ts';
-import { exposedPorts } from './exposed-ports.ts';
+import { exposedPorts } from '../model/exposed-ports.ts';
 import { goQuotedList } from './go-quote.ts';
 
 export interface ConfigChange {

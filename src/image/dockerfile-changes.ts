@@ -6,6 +6,7 @@ import { ownField } from '../base/own-field.ts';
 import type { Healthcheck } from '../model/health.ts';
 import { parseHealthDuration, parseHealthRetries } from '../model/health-options.ts';
 import type { ImageConfig } from '../model/image.ts';
+import { exposedPorts } from '../model/exposed-ports.ts';
 
 type Draft = { -readonly [K in keyof ImageConfig]: ImageConfig[K] };
 type Instruction = (draft: Draft, rest: string, context: Context) => void;
@@ -196,15 +197,6 @@ function single(instruction: string, rest: string, draft: Draft): string {
   if (words(rest).length !== 1)
     throw invalid(`dockerfile parse error on line 1: ${instruction} requires exactly one argument`);
   return unquote(expand(rest, draft.env));
-}
-
-function exposedPorts(text: string): string[] {
-  const match = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/i.exec(text);
-  const first = Number(match?.[1]);
-  const last = Number(match?.[2] ?? match?.[1]);
-  if (!match || first > last || last > 65535 || first === 0) throw invalid(`invalid containerPort: ${text}`);
-  const protocol = match[3]?.toLowerCase() ?? 'tcp';
-  return Array.from({ length: last - first + 1 }, (_, i) => `${first + i}/${protocol}`);
 }
 
 function healthcheck(text: string): Healthcheck {

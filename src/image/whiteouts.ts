@@ -3,7 +3,7 @@
  * below is one that has '.wh..wh..opq'; overlayfs uses a character device 0:0 and an extended attribute. Both
  * translations are made on the tar stream, so that the files are never on disk in the wrong form.
  */
-import { formatTarHeader, type PaxRecords, type TarHeader } from '../base/tar-headers.ts';
+import { formatTarHeader, impliedDirectory, type PaxRecords, type TarHeader } from '../base/tar-headers.ts';
 import type { TarEntry, TarVerdict, TarVisitor } from './tar-reader.ts';
 
 const PREFIX = '.wh.';
@@ -94,7 +94,7 @@ export class LayerToOverlay implements TarVisitor {
   finish(): Buffer {
     const entries: Buffer[] = [];
     for (const name of this.#opaque) {
-      const header = this.#seen.get(name) ?? implicitDirectory(name);
+      const header = this.#seen.get(name) ?? impliedDirectory(name);
       entries.push(
         formatTarHeader({ ...header, name: name === '' ? './' : `${name}/` }, new Map([[OPAQUE_XATTR, 'y']])),
       );
@@ -120,21 +120,4 @@ export class OverlayToLayer implements TarVisitor {
     }
     return { headers: Buffer.concat(headers), dropContent: false };
   }
-}
-
-function implicitDirectory(name: string): TarHeader {
-  return {
-    name,
-    mode: 0o755,
-    uid: 0,
-    gid: 0,
-    sizeBytes: 0,
-    mtimeS: Math.floor(Date.now() / 1000),
-    type: '5',
-    linkName: '',
-    userName: '',
-    groupName: '',
-    deviceMajor: 0,
-    deviceMinor: 0,
-  };
 }

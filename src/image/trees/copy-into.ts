@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 import { errorKind } from '../../base/errors.ts';
 import { decompressStream } from '../compression.ts';
 import { extractTar } from '../extract-tar.ts';
-import { formatTarHeader, isZeroBlock, parseTarHeader, TAR_BLOCK } from '../../base/tar-headers.ts';
+import { formatTarHeader, impliedDirectory, isZeroBlock, parseTarHeader, TAR_BLOCK } from '../../base/tar-headers.ts';
 import { asBytes, evaluateInRoot, resolveInRoot } from '../../kernel/root-path.ts';
 import { fileContent } from './file-content.ts';
 import { ARCHIVE_END, archiveTree } from './tree-archive.ts';
@@ -94,20 +94,7 @@ function* parentsOf(
   }
   for (const path of missing) {
     made.add(path);
-    yield formatTarHeader({
-      name: asBytes(path).slice(1),
-      mode: 0o755,
-      uid: owner?.uid ?? 0,
-      gid: owner?.gid ?? 0,
-      sizeBytes: 0,
-      mtimeS: Math.floor(Date.now() / 1000),
-      type: '5',
-      linkName: '',
-      userName: '',
-      groupName: '',
-      deviceMajor: 0,
-      deviceMinor: 0,
-    });
+    yield formatTarHeader(impliedDirectory(asBytes(path).slice(1), owner));
   }
 }
 
