@@ -9,7 +9,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { TestEngine, until } from '../harness/test-engine.ts';
-import { assertUntouched, ownCgroupParent, removeCgroupParent, traces, type Traces } from './traces.ts';
+import { assertUntouched, ownCgroupParent, removeCgroupParent, traces, tracesAtRest, type Traces } from './traces.ts';
 
 const parent = ownCgroupParent();
 let engine: TestEngine;
@@ -25,7 +25,7 @@ before(async () => {
   engine.ok('exec', 'taken', 'true');
   engine.ok('run', '--rm', '-v', '/x', 'busybox', 'true');
   daemonPid = engine.pid;
-  untouched = traces(engine, parent);
+  untouched = await tracesAtRest(engine, parent);
 });
 
 after(async () => {
@@ -325,14 +325,14 @@ describe('a container that cannot start', () => {
     engine.ok('rm', '-f', 'late');
     engine.ok('start', 'taken');
     engine.ok('exec', 'taken', 'true');
-    untouched = traces(engine, parent); // another endpoint, other names
+    untouched = await tracesAtRest(engine, parent); // another endpoint, other names
   });
 
   test('because its network is gone', async () => {
     engine.ok('network', 'create', 'short-lived');
     engine.ok('create', '--name', 'lost', '--network', 'short-lived', 'busybox', 'true');
     engine.ok('network', 'rm', 'short-lived');
-    const before = traces(engine, parent);
+    const before = await tracesAtRest(engine, parent);
     assert.match(engine.docker('start', 'lost').err, /network short-lived not found/);
     await assertUntouched(engine, parent, before, 'docker start');
     engine.ok('rm', 'lost');
@@ -342,7 +342,7 @@ describe('a container that cannot start', () => {
   test('because the container whose network it shares does not run', async () => {
     engine.ok('create', '--name', 'source', 'busybox', 'true');
     engine.ok('create', '--name', 'sharer', '--network', 'container:source', 'busybox', 'true');
-    const before = traces(engine, parent);
+    const before = await tracesAtRest(engine, parent);
     assert.match(
       engine.docker('start', 'sharer').err,
       /cannot join network namespace of a non running container: container source is created/,

@@ -21,7 +21,7 @@ import { pathToFileURL } from 'node:url';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { Host, run, testEnvironment, type Ran } from '../harness/host.ts';
 import { PROJECT, TestEngine, until } from '../harness/test-engine.ts';
-import { assertUntouched, ownCgroupParent, removeCgroupParent, traces, type Traces } from './traces.ts';
+import { assertUntouched, ownCgroupParent, removeCgroupParent, tracesAtRest, type Traces } from './traces.ts';
 
 const CAUSEWAY = join(PROJECT, 'bin/causeway');
 
@@ -190,7 +190,7 @@ describe('beside another daemon', () => {
     first.ok('network', 'create', 'net');
     first.ok('run', '-d', '--name', 'web', '--network', 'net', '-p', '8080:80', 'nginx');
     first.ok('exec', 'web', 'true');
-    untouched = traces(first, parent);
+    untouched = await tracesAtRest(first, parent);
   });
   afterEach(async () => {
     await assertUntouched(first, parent, untouched, 'a second daemon');

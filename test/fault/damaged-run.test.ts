@@ -7,7 +7,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { TestEngine, until } from '../harness/test-engine.ts';
-import { assertUntouched, ownCgroupParent, removeCgroupParent, traces, type Traces } from './traces.ts';
+import { assertUntouched, ownCgroupParent, removeCgroupParent, tracesAtRest, type Traces } from './traces.ts';
 
 const parent = ownCgroupParent();
 let engine: TestEngine;
@@ -17,7 +17,7 @@ before(async () => {
   engine = await TestEngine.start({ flags: ['--cgroup-parent', parent] });
   engine.importFixtures();
   engine.ok('run', '--rm', 'nginx', 'true');
-  untouched = traces(engine, parent);
+  untouched = await tracesAtRest(engine, parent);
 });
 
 after(async () => {

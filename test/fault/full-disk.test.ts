@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { check, run } from '../harness/host.ts';
 import { TestEngine } from '../harness/test-engine.ts';
-import { assertUntouched, ownCgroupParent, removeCgroupParent, traces } from './traces.ts';
+import { assertUntouched, ownCgroupParent, removeCgroupParent, traces, tracesAtRest } from './traces.ts';
 
 const parent = ownCgroupParent();
 const disk = mkdtempSync(join(tmpdir(), 'causeway-disk-'));
@@ -49,7 +49,7 @@ const room = (): void => rmSync(join(disk, 'filler'), { force: true });
 
 test('import and load of what does not fit', async () => {
   const before = {
-    traces: traces(engine, parent, dataRoot),
+    traces: await tracesAtRest(engine, parent, dataRoot),
     images: engine.ok('images', '-q', '--no-trunc'),
     free: free(),
   };
@@ -71,7 +71,7 @@ test('import and load of what does not fit', async () => {
 });
 
 test('no byte left: every change is refused or done, never half done', async () => {
-  const before = traces(engine, parent, dataRoot);
+  const before = await tracesAtRest(engine, parent, dataRoot);
   fill(0);
   const answers = [
     engine.docker('network', 'create', 'full'),

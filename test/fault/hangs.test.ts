@@ -22,7 +22,7 @@ import { after, afterEach, before, test } from 'node:test';
 import { processesWritingTo, processIds, processState } from '../../src/kernel/process.ts';
 import { callApi, type Answer } from '../harness/call-api.ts';
 import { sleep, TestEngine, until } from '../harness/test-engine.ts';
-import { assertUntouched, ownCgroupParent, readText, removeCgroupParent, traces, type Traces } from './traces.ts';
+import { assertUntouched, ownCgroupParent, readText, removeCgroupParent, tracesAtRest, type Traces } from './traces.ts';
 
 const parent = ownCgroupParent();
 const tools = mkdtempSync(join(tmpdir(), 'cwt-hang-'));
@@ -46,7 +46,7 @@ before(async () => {
   engine.ok('run', '-d', '--name', 'other', '--network', 'net', 'busybox', 'sleep', '1000');
   engine.ok('exec', 'other', 'true');
   engine.ok('run', '--rm', '--runtime', 'hang', 'busybox', 'true');
-  clean = traces(engine, parent);
+  clean = await tracesAtRest(engine, parent);
 });
 
 after(async () => {

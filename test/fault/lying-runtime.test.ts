@@ -11,7 +11,7 @@ import { after, before, describe, test } from 'node:test';
 import { run } from '../harness/host.ts';
 import { TestEngine } from '../harness/test-engine.ts';
 import { faultOfSentence } from '../fuzz/campaign.ts';
-import { assertUntouched, ownCgroupParent, removeCgroupParent, traces, type Traces } from './traces.ts';
+import { assertUntouched, ownCgroupParent, removeCgroupParent, tracesAtRest, type Traces } from './traces.ts';
 
 /** What each says instead of creating a container; `$pidfile` is where its pid should be. */
 const LIES: Readonly<Record<string, string>> = {
@@ -48,7 +48,7 @@ describe('a runtime that says', { skip: process.getuid?.() !== 0 && 'needs root'
     engine = await TestEngine.start({ flags: ['--cgroup-parent', parent, ...flags] });
     engine.importFixtures();
     engine.ok('run', '--rm', '-p', '8081:80', 'busybox', 'true'); // what is made once for all
-    untouched = traces(engine, parent);
+    untouched = await tracesAtRest(engine, parent);
   });
   after(async () => {
     somebody.kill();

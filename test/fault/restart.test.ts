@@ -15,7 +15,7 @@ import {
   ownCgroupParent,
   processes,
   removeCgroupParent,
-  traces,
+  tracesAtRest,
   type Traces,
 } from './traces.ts';
 
@@ -39,7 +39,7 @@ async function scene(flags: readonly string[] = []): Promise<Scene> {
   for (const image of ['busybox', 'nginx', 'training/postgres']) engine.ok('run', '--rm', image, 'true'); // what is made once for each image
   engine.ok('info', '-f', '{{.ID}}');
   engine.ok('volume', 'rm', engine.ok('volume', 'create'));
-  return { engine, parent, empty: traces(engine, parent) };
+  return { engine, parent, empty: await tracesAtRest(engine, parent) };
 }
 
 async function strike({ engine, parent }: Scene): Promise<void> {

@@ -15,7 +15,7 @@ import { FULL, PART_SECONDS, recordResult } from './results.ts';
 import { Client, type Tally } from './soak/client.ts';
 import { live } from './soak/lives.ts';
 import { Bystanders } from './step-boundaries/bystanders.ts';
-import { assertUntouched, ownCgroupParent, removeCgroupParent, traces } from './traces.ts';
+import { assertUntouched, ownCgroupParent, removeCgroupParent, tracesAtRest } from './traces.ts';
 
 const CONTAINERS = Number(process.env['CAUSEWAY_SOAK_CONTAINERS'] ?? (FULL ? 2000 : 40));
 /** Sizes are taken after each of so many parts; those after the first are what the last are compared with. */
@@ -88,7 +88,7 @@ test(
   { timeout: (MAX_SECONDS + 600) * 1000, skip: process.getuid?.() !== 0 && 'needs root' },
   async (t) => {
     const programs = { daemon: await Measured.daemon(engine), resolver: await Measured.resolver(engine) };
-    const untouched = traces(engine, parent);
+    const untouched = await tracesAtRest(engine, parent);
     const untilUntouched = (): Promise<void> =>
       assertUntouched(engine, parent, untouched, 'the soak', { timeoutMs: 60_000 });
     const tally: Tally = { containers: 0, calls: 0, wrong: [] };

@@ -33,6 +33,31 @@ export function traces(engine: TestEngine, cgroupParent: string, dataRoot = engi
   };
 }
 
+/**
+ * What is there now that everything removed so far is gone: what others are compared with later. Files of removed
+ * containers are deleted in the background, and would be missed then.
+ */
+export async function tracesAtRest(
+  engine: TestEngine,
+  cgroupParent: string,
+  dataRoot = engine.dataRoot,
+): Promise<Traces> {
+  for (const end = Date.now() + 60_000; ; await sleep(50)) {
+    const now = traces(engine, cgroupParent, dataRoot);
+    const listed = new Set(engine.ok('ps', '-aq', '--no-trunc').split('\n'));
+    const going = now.lines.filter((line) => isGoing(line, listed));
+    if (going.length === 0) return now;
+    if (Date.now() > end) throw new Error(`what was removed is not deleted:\n${going.join('\n')}`);
+  }
+}
+
+/** A file of a container that is not listed, or one that is deleted. */
+function isGoing(line: string, listed: ReadonlySet<string>): boolean {
+  if (/^file data\/image\/trash\/./.test(line)) return true;
+  const container = /^file (?:data|exec)\/(?:image\/)?containers\/([0-9a-f]{64})/.exec(line)?.[1];
+  return container !== undefined && !listed.has(container);
+}
+
 /** The traces' difference, '' when there is none: '+' is new, '-' is gone. */
 function difference(before: Traces, after: Traces): string {
   const old = new Set(before.lines);
