@@ -6,9 +6,10 @@ import type { Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { errorMessage } from '../../src/base/errors.ts';
 import type { TakenConnection } from '../../src/api/end-connection.ts';
+import { streamOf } from '../../src/api/grpc/connection-stream.ts';
 import { GrpcClient } from '../../src/api/grpc/grpc-client.ts';
-import { GrpcError, NOT_FOUND } from '../../src/api/grpc/grpc-status.ts';
-import { serveGrpc, type GrpcMethod } from '../../src/api/grpc/grpc-server.ts';
+import { GrpcError, NOT_FOUND } from '../../src/base/grpc/grpc-status.ts';
+import { serveGrpc, type GrpcMethod } from '../../src/base/grpc/grpc-server.ts';
 import { SocketInput } from '../../src/api/socket-input.ts';
 import { decode, encode, type MessageValue } from '../../src/wire/protobuf.ts';
 import {
@@ -88,7 +89,7 @@ async function session(
     'X-Docker-Expose-Session-Grpc-Method': SECRET,
   });
   t.after(() => socket.destroy());
-  void serveGrpc(taken(socket), {
+  void serveGrpc(streamOf(taken(socket)), {
     methods: new Map([[SECRET, getSecret]]),
     explain: errorMessage,
     failed: () => {},

@@ -12,8 +12,8 @@ import {
   refRequest,
   returnRequest,
 } from '../../wire/buildkit/gateway.ts';
-import { GrpcError } from '../grpc/grpc-status.ts';
-import type { GrpcCall, GrpcMethod } from '../grpc/grpc-server.ts';
+import { GrpcError } from '../../base/grpc/grpc-status.ts';
+import type { GrpcCall, GrpcMethod } from '../../base/grpc/grpc-server.ts';
 import { readSolveOrder, type SolveAsked } from '../map/solve-order.ts';
 import type { Backend } from '../backend/system.ts';
 import { builtDefinition, builtIn } from './built-definition.ts';

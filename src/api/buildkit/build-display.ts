@@ -4,7 +4,7 @@ import type { BuildPhase, SolveWatch } from '../../model/build-watch.ts';
 import { DockerfileError } from '../../model/dockerfile-error.ts';
 import { formatReference, parseReference, withDefaultTag } from '../../model/image-reference.ts';
 import type { ProgressMessage } from '../../model/registry.ts';
-import { GrpcError, UNKNOWN } from '../grpc/grpc-status.ts';
+import { GrpcError, UNKNOWN } from '../../base/grpc/grpc-status.ts';
 import { sourceDetail } from './source-detail.ts';
 import type { Vertex, Vertices } from './vertices.ts';
 

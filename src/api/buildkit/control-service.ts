@@ -2,7 +2,7 @@
 import { invalid, notImplemented } from '../../base/errors.ts';
 import type { BuildCacheRecord } from '../../model/build-cache.ts';
 import type { Backend } from '../backend/system.ts';
-import type { GrpcCall, GrpcMethod } from '../grpc/grpc-server.ts';
+import type { GrpcCall, GrpcMethod } from '../../base/grpc/grpc-server.ts';
 import { decode, encode, type MessageValue } from '../../wire/protobuf.ts';
 import {
   diskUsageRequest,

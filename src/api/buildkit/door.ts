@@ -5,13 +5,15 @@
 import { Duplex } from 'node:stream';
 import type { Call } from '../call.ts';
 import { decode, encode } from '../../wire/protobuf.ts';
+import { rpcStatus } from '../../wire/buildkit/rpc-status.ts';
 import { bytesMessage } from '../../wire/buildkit/session.ts';
 import { errorKind, errorMessage } from '../../base/errors.ts';
 import { systemClock } from '../../base/clock.ts';
 import { expectHijack, takeOver } from '../hijack.ts';
 import type { TakenConnection } from '../end-connection.ts';
+import { streamOf } from '../grpc/connection-stream.ts';
 import { GrpcClient } from '../grpc/grpc-client.ts';
-import { serveGrpc, type GrpcCall, type GrpcMethod } from '../grpc/grpc-server.ts';
+import { serveGrpc, type GrpcCall, type GrpcMethod } from '../../base/grpc/grpc-server.ts';
 import { bridgeMethods, solveAlone, type BridgeNeeds } from './bridge-service.ts';
 import { explainBuild } from './build-errors.ts';
 import { BuildSession } from './build-session.ts';
@@ -61,9 +63,12 @@ export class BuildkitDoor {
 
   async grpc(call: Call): Promise<void> {
     const explain = explainBuild(call.options.explain ?? errorMessage);
-    await serveGrpc(upgrade(call), {
+    const connection = upgrade(call);
+    await connection.headTaken();
+    await serveGrpc(streamOf(connection), {
       methods: this.#methods(call, explain),
       explain,
+      encodeStatus: (status) => encode(rpcStatus, status),
       failed: (path, error) => {
         if (errorKind(error) === 'system') call.log.warn({ path, error: errorMessage(error) }, 'a call of gRPC failed');
       },

@@ -1,5 +1,5 @@
 /** The place of an error in a Dockerfile, as clients show it with the lines around it. */
-import type { ErrorDetail } from '../grpc/grpc-status.ts';
+import type { ErrorDetail } from '../../base/grpc/grpc-status.ts';
 
 const TYPE = 'github.com/moby/buildkit/errdefs.Source+json';
 /** Lines before and after that are sent: clients show fewer. The others are there, and empty. */

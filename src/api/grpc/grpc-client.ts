@@ -6,14 +6,15 @@ import {
   type ClientHttp2Stream,
   type IncomingHttpHeaders,
 } from 'node:http2';
-import { Duplex, Readable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { CausewayError } from '../../base/errors.ts';
 import { visibleText } from '../../base/control-characters.ts';
 import type { TakenConnection } from '../end-connection.ts';
-import { frame, readFrames } from './grpc-frames.ts';
+import { streamOf } from './connection-stream.ts';
+import { frame, readFrames } from '../../base/grpc/grpc-frames.ts';
 import { decode } from '../../wire/protobuf.ts';
 import { rpcStatus } from '../../wire/buildkit/rpc-status.ts';
-import { CANCELLED, decodeSentence, type ErrorDetail, GrpcError, OK, UNKNOWN } from './grpc-status.ts';
+import { CANCELLED, decodeSentence, type ErrorDetail, GrpcError, OK, UNKNOWN } from '../../base/grpc/grpc-status.ts';
 
 export type GrpcMetadata = Readonly<Record<string, string | readonly string[]>>;
 
@@ -59,11 +60,8 @@ export class GrpcClient {
   }
 
   /** On a connection that was taken over from HTTP. */
-  static on({ socket, input }: TakenConnection): GrpcClient {
-    const stream = Duplex.from({ readable: Readable.from(input, { objectMode: false }), writable: socket });
-    stream.once('close', () => socket.destroy());
-    socket.once('close', () => stream.destroy());
-    return new GrpcClient(stream);
+  static on(connection: TakenConnection): GrpcClient {
+    return new GrpcClient(streamOf(connection));
   }
 
   close(): void {

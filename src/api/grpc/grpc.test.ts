@@ -8,10 +8,11 @@ import { test, type TestContext } from 'node:test';
 import { errorMessage, invalid } from '../../base/errors.ts';
 import type { TakenConnection } from '../end-connection.ts';
 import { SocketInput } from '../socket-input.ts';
+import { streamOf } from './connection-stream.ts';
 import { GrpcClient } from './grpc-client.ts';
-import { frame, readFrames } from './grpc-frames.ts';
-import { serveGrpc, type GrpcMethod } from './grpc-server.ts';
-import { decodeSentence, encodeSentence } from './grpc-status.ts';
+import { frame, readFrames } from '../../base/grpc/grpc-frames.ts';
+import { serveGrpc, type GrpcMethod } from '../../base/grpc/grpc-server.ts';
+import { decodeSentence, encodeSentence } from '../../base/grpc/grpc-status.ts';
 
 const taken = (socket: Socket): TakenConnection => ({
   socket,
@@ -24,7 +25,7 @@ async function pair(t: TestContext, methods: Readonly<Record<string, GrpcMethod>
   const directory = mkdtempSync(join(tmpdir(), 'grpc-'));
   const failed: string[] = [];
   const server = createServer({ allowHalfOpen: true }, (socket) => {
-    void serveGrpc(taken(socket), {
+    void serveGrpc(streamOf(taken(socket)), {
       methods: new Map(Object.entries(methods)),
       explain: errorMessage,
       failed: (path, error) => failed.push(`${path} ${errorMessage(error)}`),

@@ -1,5 +1,5 @@
 /** How a call of gRPC ends: a number and a sentence, in the trailers. */
-import { CausewayError, errorKind, type ErrorKind } from '../../base/errors.ts';
+import { CausewayError, errorKind, type ErrorKind } from '../errors.ts';
 
 export const OK = 0;
 export const CANCELLED = 1;

@@ -1,5 +1,5 @@
 /** Messages on a stream of gRPC: each has five bytes in front, whether it is compressed and how long it is. */
-import { invalid } from '../../base/errors.ts';
+import { invalid } from '../errors.ts';
 
 const HEAD_BYTES = 5;
 

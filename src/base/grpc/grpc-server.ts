@@ -1,12 +1,9 @@
-/** Calls of gRPC on a connection that a client upgraded to HTTP/2, answered by the methods of a table. */
+/** Calls of gRPC on a connection that was upgraded to HTTP/2, answered by the methods of a table. */
 import { performServerHandshake, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
-import { Duplex, Readable } from 'node:stream';
-import { visibleText } from '../../base/control-characters.ts';
-import type { TakenConnection } from '../end-connection.ts';
+import type { Duplex } from 'node:stream';
+import { visibleText } from '../control-characters.ts';
 import { frame, readFrames } from './grpc-frames.ts';
-import { encode } from '../../wire/protobuf.ts';
-import { rpcStatus } from '../../wire/buildkit/rpc-status.ts';
-import { encodeSentence, GrpcError, OK, statusOf, UNIMPLEMENTED } from './grpc-status.ts';
+import { encodeSentence, type ErrorDetail, GrpcError, OK, statusOf, UNIMPLEMENTED } from './grpc-status.ts';
 
 export interface GrpcCall {
   readonly headers: IncomingHttpHeaders;
@@ -16,16 +13,24 @@ export interface GrpcCall {
   readonly messages: AsyncIterable<Buffer>;
   /** The one message of a call that has one; an empty one where none came. @throws invalid */
   only(): Promise<Buffer>;
-  /** Resolves when there is room for more. Does nothing once the client has gone. */
-  send(message: Buffer): Promise<void>;
+  /** Resolves when there is room for more; several at once are one write. Does nothing once the client has gone. */
+  send(...messages: readonly Buffer[]): Promise<void>;
 }
 
 export type GrpcMethod = (call: GrpcCall) => Promise<void>;
+
+export interface RpcStatus {
+  readonly code: number;
+  readonly message: string;
+  readonly details: readonly ErrorDetail[];
+}
 
 export interface GrpcServerOptions {
   readonly methods: ReadonlyMap<string, GrpcMethod>;
   /** How an error reads for a user. */
   readonly explain: (error: unknown) => string;
+  /** google.rpc.Status, for errors that have more to say than a sentence. Where there is none, the sentence is all. */
+  readonly encodeStatus?: (status: RpcStatus) => Buffer;
   /** Called for each call that failed. */
   readonly failed: (path: string, error: unknown) => void;
 }
@@ -36,20 +41,17 @@ const MAX_STREAMS = 64;
 const MAX_HEADER_PAIRS = 4000;
 const MAX_SENTENCE_CHARS = 4000;
 
-/** Resolves when the connection has ended. */
-export async function serveGrpc(connection: TakenConnection, options: GrpcServerOptions): Promise<void> {
-  const { socket, input } = connection;
-  await connection.headTaken();
-  if (socket.destroyed) return;
-  const stream = Duplex.from({ readable: Readable.from(input, { objectMode: false }), writable: socket });
+/** `stream`: the connection's bytes. Resolves when it has ended. */
+export async function serveGrpc(stream: Duplex, options: GrpcServerOptions): Promise<void> {
+  if (stream.destroyed) return;
   const session = performServerHandshake(stream, {
     maxHeaderListPairs: MAX_HEADER_PAIRS,
     settings: { maxConcurrentStreams: MAX_STREAMS, enablePush: false, initialWindowSize: 1024 * 1024 },
   });
-  const ended = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  const ended = new Promise<void>((resolve) => stream.once('close', () => resolve()));
   for (const one of [stream, session]) {
-    one.on('error', () => socket.destroy());
-    one.on('close', () => socket.destroy());
+    one.on('error', () => stream.destroy());
+    one.on('close', () => stream.destroy());
   }
   session.on('stream', (one: ServerHttp2Stream, headers: IncomingHttpHeaders) => void answer(one, headers, options));
   await ended;
@@ -59,7 +61,7 @@ export async function serveGrpc(connection: TakenConnection, options: GrpcServer
 async function answer(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
-  { methods, explain, failed }: GrpcServerOptions,
+  { methods, explain, encodeStatus, failed }: GrpcServerOptions,
 ): Promise<void> {
   const gone = new AbortController();
   stream.on('error', () => {});
@@ -83,7 +85,7 @@ async function answer(
     } else await method(callOf(stream, headers, gone.signal));
   } catch (error) {
     if (!gone.signal.aborted) failed(path, error);
-    trailers = trailersOf(error, visibleText(explain(error)).slice(0, MAX_SENTENCE_CHARS));
+    trailers = trailersOf(error, visibleText(explain(error)).slice(0, MAX_SENTENCE_CHARS), encodeStatus);
   }
   if (!stream.destroyed) stream.end();
 }
@@ -91,11 +93,15 @@ async function answer(
 /** Clients take so much of details, and sockets of ours send so much in headers. */
 const MAX_DETAILS_BYTES = 32 * 1024;
 
-function trailersOf(error: unknown, sentence: string): Record<string, string> {
+function trailersOf(
+  error: unknown,
+  sentence: string,
+  encodeStatus: GrpcServerOptions['encodeStatus'],
+): Record<string, string> {
   const code = statusOf(error);
   const trailers = { 'grpc-status': String(code), 'grpc-message': encodeSentence(sentence) };
-  if (!(error instanceof GrpcError) || error.details.length === 0) return trailers;
-  const details = encode(rpcStatus, { code, message: sentence, details: error.details });
+  if (!encodeStatus || !(error instanceof GrpcError) || error.details.length === 0) return trailers;
+  const details = encodeStatus({ code, message: sentence, details: error.details });
   if (details.length > MAX_DETAILS_BYTES) return trailers;
   return { ...trailers, 'grpc-status-details-bin': details.toString('base64') };
 }
@@ -120,9 +126,9 @@ function callOf(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, signal:
       void forget(messages);
       return first.done ? Buffer.alloc(0) : first.value;
     },
-    send: async (message) => {
+    send: async (...messages) => {
       if (stream.destroyed || stream.writableEnded) return;
-      if (stream.write(frame(message))) return;
+      if (stream.write(messages.length === 1 ? frame(messages[0]!) : Buffer.concat(messages.map(frame)))) return;
       await new Promise<void>((resolve) => {
         const done = (): void => {
           stream.off('drain', done).off('close', done);
