@@ -18,6 +18,7 @@ import { memoryTable, profileNetworks, profileRun, profileTable, type Profile } 
 import { asJson, fromJson, inPage, judge, table, type RowResult, type Sample } from './report.ts';
 import { ROWS } from './rows.ts';
 import type { Scenario } from './scenario.ts';
+import { copies, labels, runSteps, stages } from './scenarios/builds.ts';
 import { parallelRuns, runCalls, runCallsOnUserNetwork, runFloor } from './scenarios/calls.ts';
 import { crowd, rest, run, runOnUserNetwork } from './scenarios/containers.ts';
 import { files, programs } from './scenarios/files.ts';
@@ -47,6 +48,10 @@ const SCENARIOS: readonly Scenario[] = [
   images,
   largeImages,
   files,
+  runSteps,
+  labels,
+  copies,
+  stages,
   networkLife,
   networkCalls,
   hundredPorts,
