@@ -20,8 +20,10 @@ export async function fetchUrl(url: string, directory: string, checksum: string,
   } catch (error) {
     throw systemError(`Get ${JSON.stringify(url)}: ${errorMessage((error as Error).cause ?? error)}`, error);
   }
-  if (!response.ok || !response.body)
+  if (!response.ok || !response.body) {
+    await response.body?.cancel().catch(() => {}); // or the server goes on sending it
     throw systemError(`failed to GET ${url} with status ${response.status} ${response.statusText}: `);
+  }
   const name = nameOf(url, response.headers.get('content-disposition'));
   const hash = createHash('sha256');
   const measure = new Transform({
@@ -58,8 +60,8 @@ function nameOf(url: string, disposition: string | null): string {
   const own = pathname.endsWith('/') ? '' : decodedName(posix.basename(pathname));
   const [, quoted, plain] = /filename=(?:"([^"/]+)"|([^;"/\s]+))/i.exec(disposition ?? '') ?? [];
   const name = own || (quoted ?? plain ?? '');
-  if (name === '' || name === '.' || name === '..' || name.includes('/') || name.includes('\0') || name.length > 255)
-    return '__unnamed__';
+  const isTooLong = Buffer.byteLength(name) > 255;
+  if (['', '.', '..'].includes(name) || name.includes('/') || name.includes('\0') || isTooLong) return '__unnamed__';
   return name;
 }
 

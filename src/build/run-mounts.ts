@@ -13,6 +13,7 @@ import type { StepMount } from './step-host.ts';
 export interface PreparedMounts {
   readonly mounts: readonly StepMount[];
   readonly env: readonly string[];
+  readonly secretEnv: readonly string[];
 }
 
 /** Where `from=` leads: the files of a stage or an image, or a directory; neither = there is no context. */
@@ -32,10 +33,11 @@ export async function withMounts<T>(
 ): Promise<T> {
   const mounts: StepMount[] = [];
   const env: string[] = [];
+  const secretEnv: string[] = [];
   const targetOf = (mount: RunMount): string => posix.resolve('/', workingDir, mount.target);
   const next = async (index: number): Promise<T> => {
     const mount = wanted[index];
-    if (!mount) return await work({ mounts, env });
+    if (!mount) return await work({ mounts, env, secretEnv });
     const target = targetOf(mount);
     const go = async (source: StepMount['source'], readonly: boolean): Promise<T> => {
       mounts.push({ target, readonly, source });
@@ -57,7 +59,7 @@ export async function withMounts<T>(
           if (mount.required) throw invalid(`secret ${mount.id}: not found`);
           return await next(index + 1);
         }
-        if (mount.variable !== undefined) env.push(`${mount.variable}=${value.toString()}`);
+        if (mount.variable !== undefined) secretEnv.push(`${mount.variable}=${value.toString()}`);
         if (mount.target === '') return await next(index + 1);
         return await go({ path: secretFile(parts, value, mount), subpath: '' }, true);
       }

@@ -126,6 +126,7 @@ async function execute(
     config: stage.config,
     command,
     env: [...stage.config.env, ...args.map(([name, value]) => `${name}=${value}`), ...prepared.env],
+    secretEnv: prepared.secretEnv,
     limits: {
       ...limits,
       networkMode: ['', 'default'].includes(instruction.network) ? limits.networkMode : instruction.network,
@@ -154,8 +155,8 @@ async function execute(
     failed = false;
     return image;
   } finally {
-    // With the value of a secret among its variables nobody may find it, in `inspect` or otherwise.
-    const isSecret = prepared.env.length > 0;
+    // It cannot be started again: the value of the secret is in no record of it.
+    const isSecret = prepared.secretEnv.length > 0;
     if (signal.aborted || isSecret || (failed ? request.forceRemove : request.remove)) {
       await host.removeStep(id);
       report({ news: 'removed', containerId: id });

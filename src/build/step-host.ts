@@ -16,6 +16,8 @@ export interface StepContainer {
   readonly config: ImageConfig;
   readonly command: readonly string[];
   readonly env: readonly string[];
+  /** Variables that are in the environment of its process alone, and in no record of it. */
+  readonly secretEnv: readonly string[];
   readonly limits: StepLimits;
   readonly mounts: readonly StepMount[];
 }

@@ -23,6 +23,7 @@ import type { DeviceDrivers } from '../oci/device-drivers.ts';
 import type { MountSources } from '../oci/mount-sources.ts';
 import type { Runtime } from '../oci/runtime.ts';
 import { mountSharedMemory, unmountSharedMemory } from '../oci/shared-memory.ts';
+import { makeMountPlaces } from '../image/mount-places.ts';
 import { makePlace, mountAlone, mountSubpath, unmountSubpaths, unmountSubpathsLeft } from '../oci/subpath-mounts.ts';
 import type { Store } from '../store/store.ts';
 import { Adoptions } from './adoptions.ts';
@@ -130,6 +131,7 @@ export function createEngine(deps: EngineDeps) {
     mounts: {
       mountSharedMemory,
       unmountSharedMemory,
+      makeMountPlaces,
       makePlace,
       mountAlone,
       mountSubpath,
@@ -171,6 +173,7 @@ export function createEngine(deps: EngineDeps) {
     execs: new ExecTable(),
     restarts: new RestartTimers(),
     starts: new StartsUnderWay(),
+    unstoredEnv: new Map<string, readonly string[]>(),
     health: new HealthMonitor(probes),
     deletions: makeDeletions(),
   };

@@ -75,6 +75,8 @@ export interface RunMounts {
   /** What is not there is fine. */
   unmountSharedMemory(directory: string): void;
   mountSubpath(directory: string, source: string, subpath: string): { place: string; isFile: boolean };
+  /** Directories in a root filesystem, where they are missing. */
+  makeMountPlaces(root: string, targets: readonly string[]): void;
   /** An empty directory for what else is to be mounted, which goes with the subpaths. */
   makePlace(directory: string): string;
   /** The source without what is mounted below it. */

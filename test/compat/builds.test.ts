@@ -263,6 +263,30 @@ test('mounts are there for one step, and caches for the next build', { timeout: 
   assert.equal(inImage('mounted', 'ls -d /one /context /cache /tmpfs /run/secrets 2>/dev/null | wc -l'), '0');
 });
 
+test('directories that mounts are put on are in the image as Docker makes them', { timeout: 120_000 }, () => {
+  const context = contextOf({ Dockerfile: 'FROM busybox\nVOLUME /data/of/it\nRUN true\n' });
+  built(context, '-t', 'with-volume');
+  const modes = (image: string, ...paths: string[]): string => {
+    const id = engine.ok('create', image, 'true');
+    const { out } = engine.shell(`docker export ${id} | tar -tv`);
+    engine.ok('rm', '-v', id);
+    const lines = out.split('\n').filter((line) => paths.some((path) => line.endsWith(` ${path}/`)));
+    return lines.map((line) => line.replace(/^(\S+).* (\S+)$/, '$1 $2')).join('\n');
+  };
+  assert.equal(
+    modes('with-volume', 'data', 'data/of', 'data/of/it'),
+    'drwxr-xr-x data/\ndrwxr-xr-x data/of/\ndrwxr-xr-x data/of/it/',
+  );
+  const id = engine.ok('create', '-v', '/own/one', '-v', '/own/one/below', '--tmpfs', '/t', 'busybox', 'true');
+  engine.ok('start', '-a', id);
+  engine.ok('commit', id, 'committed');
+  engine.ok('rm', '-v', id);
+  assert.equal(
+    modes('committed', 'own', 'own/one', 'own/one/below', 't'),
+    'drwxr-xr-x own/\ndrwxr-xr-x own/one/\ndrwxr-xr-x t/',
+  );
+});
+
 test('a trigger of a base image runs in the build on it, and no more', { timeout: 120_000 }, () => {
   const context = contextOf({
     Dockerfile: 'FROM busybox\nONBUILD COPY file /file\nONBUILD RUN cat /file\n',

@@ -199,6 +199,7 @@ export class EngineOnFakes {
           await this.#call('files.prepare');
           return { mounts: [], fileSources: new Set<string>() };
         },
+        makePlaces: () => {},
         mountSubpaths: () => ({ mounts: [], fileSources: new Set<string>() }),
         unmountSubpaths: () => {},
         unmountLeft: () => new Map<string, unknown>(),
@@ -227,6 +228,7 @@ export class EngineOnFakes {
       devices: { editsFor: async () => NO_EDITS },
       restarts: new RestartTimers(),
       starts: new StartsUnderWay(),
+      unstoredEnv: new Map<string, readonly string[]>(),
       deletions: makeDeletions(),
     };
     const starting = {

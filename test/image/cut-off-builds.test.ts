@@ -1,8 +1,8 @@
 /** What a daemon that was killed in a build leaves to the next one. */
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { Builder } from '../../src/build/builder.ts';
@@ -10,7 +10,11 @@ import type { StepHost } from '../../src/build/step-host.ts';
 import { mountPoints, unmount } from '../../src/kernel/mount.ts';
 import { filesIn, openBuilder } from './builder-fixture.ts';
 
-test('what a daemon that was killed in a build had mounted is taken off before anything is deleted', async (t) => {
+for (const behind of ['', ' where the data root is behind a link'])
+  test(`what a daemon that was killed in a build had mounted is taken off before anything is deleted${behind}`, (t) =>
+    assertTakenOff(t, behind !== ''));
+
+async function assertTakenOff(t: TestContext, isLinked: boolean): Promise<void> {
   const { directory, images, rootfs, build } = await openBuilder(t);
   const { id } = await build('FROM scratch\nCOPY f /\n', { context: filesIn(directory, 'context', { f: 'x' }) });
   // An image that was copied from, and a context that a step could write to.
@@ -22,7 +26,15 @@ test('what a daemon that was killed in a build had mounted is taken off before a
   try {
     for (const place of [read, written]) rootfs.mountImage({ id, name: id }, place);
     assert.equal(left().length, 2);
-    const deps = { images, rootfs, directory: own, secretDirectory: join(directory, 'other'), clock: systemClock };
+    const linked = join(directory, 'link');
+    symlinkSync(own, linked);
+    const deps = {
+      images,
+      rootfs,
+      directory: isLinked ? linked : own,
+      secretDirectory: join(directory, 'other'),
+      clock: systemClock,
+    };
     new Builder({ ...deps, host: {} as StepHost, log: silentLog }).close();
     assert.deepEqual(left(), []);
   } finally {
@@ -34,7 +46,7 @@ test('what a daemon that was killed in a build had mounted is taken off before a
   } finally {
     unmount(look);
   }
-});
+}
 
 test('a stage that only a trigger of the base names is said to be missing', async (t) => {
   const { build } = await openBuilder(t);

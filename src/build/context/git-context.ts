@@ -2,6 +2,7 @@
  * Contexts from git, by the `git` program: only over the network, without anything that the host or the repository has
  * configured, and without asking anybody.
  */
+import { randomBytes } from 'node:crypto';
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { invalid, systemError } from '../../base/errors.ts';
@@ -89,9 +90,11 @@ async function narrow(into: string, directory: string): Promise<void> {
   found.close();
   if (!isDirectory) throw invalid(`subdir: not a directory: ${directory}`);
   if (path === '/') return;
-  const beside = `${into}.part`;
-  await rename(join(into, path), beside);
-  for (const name of await readdir(into)) await rm(join(into, name), { recursive: true, force: true });
-  for (const name of await readdir(beside)) await rename(join(beside, name), join(into, name));
-  await rm(beside, { recursive: true, force: true });
+  // Inside, so that it goes with the rest whatever happens; nobody can have guessed the name.
+  const part = `.part-${randomBytes(16).toString('hex')}`;
+  await rename(join(into, path), join(into, part));
+  for (const name of await readdir(into))
+    if (name !== part) await rm(join(into, name), { recursive: true, force: true });
+  for (const name of await readdir(join(into, part))) await rename(join(into, part, name), join(into, name));
+  await rm(join(into, part), { recursive: true, force: true });
 }

@@ -8,7 +8,7 @@ import { resolveUser } from '../../oci/user.ts';
 import type { ContainerRootfs, RootfsContents } from '../ports.ts';
 import { createContainer, type CreateNeeds } from '../container/container-create.ts';
 import { removeContainer } from '../container/container-remove.ts';
-import { startContainer } from '../container/container-start.ts';
+import { startContainer, type UnstoredEnvironment } from '../container/container-start.ts';
 import { attachContainer, type AttachNeeds } from '../container/container-streams.ts';
 import type { ContainerTable } from '../container/container-table.ts';
 import { waitContainer } from '../container/container-views.ts';
@@ -20,6 +20,7 @@ type StepNeeds = CreateNeeds &
   Parameters<typeof waitContainer>[0] & {
     readonly rootfs: Pick<RootfsContents, 'upperDir'> & Pick<ContainerRootfs, 'unmount' | 'isMounted'>;
     readonly containers: Pick<ContainerTable, 'all'>;
+    readonly unstoredEnv: UnstoredEnvironment;
   };
 
 export interface StepOrder {
@@ -27,6 +28,7 @@ export interface StepOrder {
   readonly config: ImageConfig;
   readonly command: readonly string[];
   readonly env: readonly string[];
+  readonly secretEnv: readonly string[];
   readonly limits: {
     readonly networkMode: string;
     readonly extraHosts: readonly string[];
@@ -43,7 +45,11 @@ export interface StepOrder {
 
 export function stepContainers(needs: StepNeeds) {
   return {
-    createStep: (order: StepOrder) => createContainer(needs, '', stepSpec(order)),
+    async createStep(order: StepOrder): Promise<{ id: string; warnings: readonly string[] }> {
+      const made = await createContainer(needs, '', stepSpec(order));
+      needs.unstoredEnv.set(made.id, order.secretEnv);
+      return made;
+    },
     runStep: (
       id: string,
       output: (stream: 'stdout' | 'stderr', data: Buffer) => Promise<void>,
@@ -55,9 +61,13 @@ export function stepContainers(needs: StepNeeds) {
       // A client may be copying from it.
       return { path: needs.rootfs.upperDir(id), isMounted: needs.rootfs.isMounted(id) };
     },
-    removeStep: (id: string): Promise<void> => removeStep(needs, id),
+    removeStep(id: string): Promise<void> {
+      needs.unstoredEnv.delete(id);
+      return removeStep(needs, id);
+    },
     /** It is the user's from now on: what went wrong can be looked at in it. */
     async keepStep(id: string): Promise<void> {
+      needs.unstoredEnv.delete(id);
       await needs.containers.lockedEvenIfGone(id, async (held) => {
         await held?.save((now) => ({ ...now, spec: { ...now.spec, buildStep: false } }));
       });

@@ -54,11 +54,12 @@ export interface StartNeeds {
   readonly network: RunNetwork & Pick<Networks, 'networks'> & Pick<KnownContainers, 'remember'>;
   readonly rootfs: Pick<ContainerRootfs, 'mount' | 'unmount'>;
   readonly devices: Pick<DeviceDrivers, 'editsFor'>;
-  readonly files: Pick<RunFiles, 'prepare' | 'mountSubpaths' | 'unmountSubpaths' | 'shareMemory'>;
+  readonly files: Pick<RunFiles, 'prepare' | 'makePlaces' | 'mountSubpaths' | 'unmountSubpaths' | 'shareMemory'>;
   readonly runtime: Pick<RunRuntime, 'create' | 'start' | 'attach' | 'delete'>;
   readonly logs: Pick<ContainerLogs, 'begin' | 'ended'>;
   readonly attaches: Pick<AttachHub, 'connect' | 'abandon'>;
   readonly starts: Pick<StartsUnderWay, 'during'>;
+  readonly unstoredEnv: Pick<UnstoredEnvironment, 'get'>;
   readonly health: Pick<HealthMonitor, 'initialState' | 'watch'>;
   readonly events: EventBus;
   readonly clock: Clock;
@@ -66,6 +67,9 @@ export interface StartNeeds {
   /** With --rm, a container that cannot be started goes. */
   readonly remove: RemoveHeld;
 }
+
+/** Variables of containers, by their ids, that no record may have: secrets of builds. They reach the runtime alone. */
+export type UnstoredEnvironment = Map<string, readonly string[]>;
 
 /** How a container is started whose lock is held. */
 export type StartHeld = (held: Held) => Promise<void>;
@@ -236,14 +240,17 @@ async function createRequest(
   const { hosts, hostname, resolvConf } = containerPaths(config.dataRoot, filesOf);
   checkDevicePaths(host.resources);
   const user = await resolveUser(root, { user: process.user, groupAdd: host.groupAdd, container: record.name });
-  const env = processEnvironment(process, linkEnvironment(needs, record));
+  const unstored = needs.unstoredEnv.get(record.id) ?? [];
+  const env = processEnvironment({ ...process, env: [...process.env, ...unstored] }, linkEnvironment(needs, record));
   const log = await needs.logs.begin(record);
+  const mounted = files.mountSubpaths(record, prepared, undo);
+  files.makePlaces(root, record, mounted);
   const spec = buildSpec({
     record,
     rootfs: root,
     user,
     env,
-    ...files.mountSubpaths(record, prepared, undo),
+    ...mounted,
     files: { hosts, hostname, resolvConf },
     hostname: process.hostname,
     domainname: process.domainname,

@@ -59,6 +59,12 @@ export class RunFiles {
     return { mounts: await Promise.all(mounts.map((mount) => this.#passing(mount))), fileSources };
   }
 
+  /** `root`: of the container, mounted. What the directories among its mounts are put on. */
+  makePlaces(root: string, { spec }: ContainerRecord, { mounts, fileSources }: PreparedMounts): void {
+    const directories = mounts.filter(({ source }) => !fileSources.has(source)).map(({ destination }) => destination);
+    this.#needs.mounts.makeMountPlaces(root, [...directories, ...Object.keys(spec.host.tmpfs)]);
+  }
+
   /** @throws systemError where mounts cannot pass as was asked for */
   async #passing(mount: MountPoint): Promise<MountPoint> {
     if (mount.type !== 'bind') return mount;

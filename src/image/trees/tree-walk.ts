@@ -3,8 +3,9 @@
  * never followed. Names are bytes: latin1 strings, a character a byte.
  */
 import { fstatSync, readdirSync, type BigIntStats } from 'node:fs';
+import { invalid } from '../../base/errors.ts';
 import { closeFd } from '../../kernel/descriptors.ts';
-import { openChild, readLink } from '../../kernel/root-path.ts';
+import { asText, MAX_PATH_BYTES, openChild, readLink } from '../../kernel/root-path.ts';
 import { readXattrs } from '../../kernel/xattr.ts';
 
 export interface TreeEntry {
@@ -27,17 +28,26 @@ export interface WalkOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** So many are gone through before others get their turn. */
+/** So many are gone through, or for so long, before others get their turn: there may be thousands of patterns to compare with. */
 const ENTRIES_AT_ONCE = 64;
+const MS_AT_ONCE = 5;
 
-/** What the O_PATH descriptor names, and all below it in the order of their names; the descriptor stays the caller's. */
+/**
+ * What the O_PATH descriptor names, and all below it in the order of their names; the descriptor stays the caller's.
+ * @throws invalid for what is deeper than a path reaches: each directory on the way holds a descriptor
+ */
 export async function* walkTree(fd: number, options: WalkOptions = {}): AsyncGenerator<TreeEntry> {
   let count = 0;
+  let sinceMs = performance.now();
   yield* walk(fd, '');
 
   async function* walk(place: number, name: string): AsyncGenerator<TreeEntry> {
-    if (++count % ENTRIES_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
+    if (++count % ENTRIES_AT_ONCE === 0 || performance.now() - sinceMs >= MS_AT_ONCE) {
+      await new Promise((resolve) => setImmediate(resolve));
+      sinceMs = performance.now();
+    }
     options.signal?.throwIfAborted();
+    if (name.length > MAX_PATH_BYTES) throw invalid(`${asText(name.slice(0, 60))}...: file name too long`);
     const stats = fstatSync(place, { bigint: true });
     const isDirectory = stats.isDirectory();
     const wanted = name === '' ? 'yes' : (options.wants?.(name, isDirectory) ?? 'yes');
