@@ -135,6 +135,9 @@ export const copies: Scenario = {
     'build-copy-one',
     'buildah-copy-one',
   ],
+  runs: 3,
+  quickRuns: 1,
+  warmUp: false,
   prepare: (engine) => makeContext(engine, SMALL_FILES),
   async measure(engine) {
     const dockerfile = `${fresh()}COPY files /opt/files\nCMD ["true"]\n`;

@@ -16,7 +16,7 @@ export interface BuildParts {
   readonly host: StepHost;
   readonly steps: Pick<
     BuildSteps,
-    'scratch' | 'commit' | 'change' | 'adopt' | 'trying' | 'tryingDirectory' | 'reading' | 'find'
+    'scratch' | 'commit' | 'flush' | 'change' | 'adopt' | 'trying' | 'tryingDirectory' | 'reading' | 'find'
   >;
   readonly cache: Pick<StepCache, 'find' | 'add' | 'hold'>;
   readonly cacheMounts: CacheMounts;

@@ -99,15 +99,19 @@ export class Builder {
       });
       await request.use?.(image);
       if (request.publish) {
-        this.#steps.publish(image.id, request.tags);
+        await this.#steps.publish(image.id, request.tags);
         this.#deps.host.announceImage(image.id, request.tags);
       }
       return image.id;
     } finally {
-      this.#cache.letGo(held);
-      this.#cache.save();
-      await secrets.remove();
-      await work.remove();
+      try {
+        await this.#steps.flush();
+        this.#cache.letGo(held);
+        this.#cache.save();
+      } finally {
+        await secrets.remove();
+        await work.remove();
+      }
     }
   }
 

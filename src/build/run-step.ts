@@ -121,6 +121,7 @@ async function execute(
   const targets = prepared.mounts.map(({ target }) => target);
   const stubs =
     targets.length === 0 ? [] : await steps.reading(stage.image, async (root) => missingPlaces(root, targets));
+  await steps.flush(); // the record of its container names the image
   const { id, warnings } = await host.createStep({
     imageId: stage.image.id,
     config: stage.config,

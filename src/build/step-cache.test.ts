@@ -36,6 +36,7 @@ test('a step is found again, by the next daemon too', () => {
   const cache = new StepCache(path, images, clock, log);
   images.there.add(image(1));
   cache.add(key, step(1));
+  cache.save();
   const next = new StepCache(path, images, clock, log);
   assert.equal(next.find(key), image(1));
   assert.equal(next.find(stepKey('a', ['c'], null)), undefined);
@@ -77,6 +78,7 @@ test('a daemon that builds nothing leaves no file behind, and does not write the
   const cache = new StepCache(path, images, clock, log);
   images.there.add(image(1));
   cache.add(stepKey('a'), step(1));
+  cache.save();
   const { ino } = statSync(path);
   cache.save();
   new StepCache(path, images, clock, log).save();

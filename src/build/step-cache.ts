@@ -1,6 +1,6 @@
 /**
  * Which steps have been done before: the digest of what a step is (its instruction, the image below it, what is copied
- * in) and the image that came of it. One file, written with each new step: what a crash of the machine loses of it is built again.
+ * in) and the image that came of it. One file, written soon after a new step and at the end of a build: what a crash loses of it is built again.
  * What is not in it is no cache any more, and goes at the next start.
  */
 import { createHash } from 'node:crypto';
@@ -96,7 +96,7 @@ export class StepCache {
       lastUsedAtMs: now,
       uses: 0,
     });
-    this.save(); // what is not in it after a crash is built again
+    this.#saveSoon(); // what is not in it after a crash is built again
   }
 
   /** Not removed until it is let go as often. */

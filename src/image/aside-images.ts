@@ -8,7 +8,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { digestHex, DIGEST_PATTERN } from './blob-store.ts';
 import { writeDurably } from './durable-file.ts';
-import type { StoredImage, StoredLayer } from './index-file.ts';
+import type { IndexDraft, StoredImage, StoredLayer } from './index-file.ts';
 
 export interface AsideImage {
   readonly image: StoredImage;
@@ -87,3 +87,11 @@ export function describeAsideImage(root: string, id: string, { references, reaso
 
 export const ASIDE_IMAGE_ADVICE =
   'pull or load it again, or delete the file and start the daemon again to remove what is left of it';
+
+/** It is an image of the index again, with what names it had that no other has now. */
+export function takeBack(draft: IndexDraft, id: string, aside: AsideImage): void {
+  draft.images.set(id, aside.image);
+  for (const [diffId, layer] of Object.entries(aside.layers))
+    if (!draft.layers.has(diffId)) draft.layers.set(diffId, layer);
+  for (const reference of aside.references) if (!draft.references.has(reference)) draft.references.set(reference, id);
+}

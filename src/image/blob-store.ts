@@ -4,11 +4,22 @@
  * (`put`) also survive a power failure at once; for the large ones see layer-durability.ts.
  */
 import { createHash, randomBytes, type Hash } from 'node:crypto';
-import { createReadStream, mkdirSync, readdirSync, rmSync, statSync, unlinkSync, type ReadStream } from 'node:fs';
+import {
+  closeSync,
+  createReadStream,
+  fdatasyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  type ReadStream,
+} from 'node:fs';
 import { open, readFile, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errorCode, invalid, systemError } from '../base/errors.ts';
-import { syncDirectories } from '../base/sync-directories.ts';
+import { syncDirectories, syncDirectory } from '../base/sync-directories.ts';
 import { LayerMismatchError } from './mismatch-errors.ts';
 import { storageError } from './storage-errors.ts';
 
@@ -73,11 +84,15 @@ export class BlobStore {
     return createReadStream(this.path(digest), { highWaterMark: 256 * 1024 });
   }
 
-  /** `pins` learns the digest before the blob has its name, so that no collection can come between. */
-  async put(content: Buffer | string, pins: Set<string>): Promise<Blob> {
+  /**
+   * `pins` learns the digest before the blob has its name, so that no collection can come between. Not `durable`: see
+   * `sync`.
+   */
+  async put(content: Buffer | string, pins: Set<string>, { durable = true } = {}): Promise<Blob> {
     const digest = digestOf(content);
     pins.add(digest);
     if (this.has(digest)) {
+      if (!durable) return { digest, sizeBytes: this.sizeBytes(digest) };
       const file = await open(this.path(digest), 'r');
       await file.datasync().finally(() => file.close());
       await syncDirectories(this.#directory);
@@ -86,10 +101,38 @@ export class BlobStore {
     const writer = await this.writer();
     try {
       await writer.write(Buffer.from(content));
-      return await writer.commit(pins, digest, { durable: true });
+      return await writer.commit(pins, digest, { durable });
     } finally {
       await writer.abandon();
     }
+  }
+
+  /** Those of the blobs that are there are on the disk when it resolves. */
+  async sync(digests: readonly string[]): Promise<void> {
+    const one = async (digest: string): Promise<void> => {
+      const file = await open(this.path(digest), 'r').catch(ifThere);
+      await file?.datasync().finally(() => file.close());
+    };
+    for (let at = 0; at < digests.length; at += SYNCED_AT_ONCE)
+      await Promise.all(digests.slice(at, at + SYNCED_AT_ONCE).map(one));
+    if (digests.length > 0) await syncDirectories(this.#directory);
+  }
+
+  /** The same, when it returns. */
+  syncNow(digests: readonly string[]): void {
+    for (const digest of digests) {
+      try {
+        const file = openSync(this.path(digest), 'r');
+        try {
+          fdatasyncSync(file);
+        } finally {
+          closeSync(file);
+        }
+      } catch (error) {
+        ifThere(error);
+      }
+    }
+    if (digests.length > 0) syncDirectory(this.#directory);
   }
 
   /** Copies a whole stream in. */
@@ -126,6 +169,13 @@ export class BlobStore {
       .map((name) => `sha256:${name}`)
       .filter((digest) => DIGEST_PATTERN.test(digest));
   }
+}
+
+/** Four threads do it: the disk's journal takes what comes together in one write. */
+const SYNCED_AT_ONCE = 4;
+
+function ifThere(error: unknown): undefined {
+  if (errorCode(error) !== 'ENOENT') throw error;
 }
 
 /** One blob being written. `abandon` after `commit` does nothing: call it in a `finally`. */

@@ -56,7 +56,7 @@ export class BuildSteps {
       comment: '',
     });
     const { catalog } = this.#images;
-    const { id } = await catalog.pinned((pins) => catalog.register({ config, layers: [], kept: true }, [], pins));
+    const id = await catalog.bringingIn((pins) => catalog.registerSoon({ config, layers: [], kept: true }, pins));
     return catalog.record(id);
   }
 
@@ -67,18 +67,25 @@ export class BuildSteps {
     upperDir?: string,
     { isOver = false } = {},
   ): Promise<ImageRecord> {
-    acceptImageConfig(describe(base, step, `sha256:${'0'.repeat(64)}`)); // before a layer is read for it
+    if (upperDir !== undefined) acceptImageConfig(describe(base, step, `sha256:${'0'.repeat(64)}`)); // before a layer is read for it
     const { catalog } = this.#images;
     const changed = upperDir !== undefined && !(await isUntouched(upperDir));
-    return await catalog.pinned(async (pins) => {
+    const id = await catalog.bringingIn(async (pins) => {
       pinBase(catalog, base, pins);
       const layer = isOver ? takeLayer : layerOfUpper;
       const diffId = changed ? await layer(catalog, upperDir, pins) : undefined;
       const layers = diffId === undefined ? base.layers : [...base.layers, diffId];
       const image = { config: describe(base, step, diffId), parent: base.id, layers, kept: true };
-      const { id } = await catalog.register(image, [], pins);
-      return catalog.record(id);
+      return await catalog.registerSoon(image, pins);
     });
+    // What took time to make is not made again after a crash.
+    if (changed) await catalog.flush();
+    return catalog.record(id);
+  }
+
+  /** All steps so far are on the disk when it resolves. */
+  flush(): Promise<void> {
+    return this.#images.catalog.flush();
   }
 
   /** As `commit`, with what `work` does to the files, whose root it gets. */
@@ -99,7 +106,7 @@ export class BuildSteps {
   async adopt(base: ImageRecord, other: ImageRecord, config: ImageConfig): Promise<ImageRecord> {
     const entry = other.history[base.history.length]!;
     const { catalog } = this.#images;
-    return await catalog.pinned(async (pins) => {
+    const id = await catalog.bringingIn(async (pins) => {
       pinBase(catalog, other, pins);
       const count = base.diffIds.length + (entry.emptyLayer ? 0 : 1);
       const content = formatImageConfig({
@@ -112,9 +119,9 @@ export class BuildSteps {
         comment: entry.comment,
       });
       const image = { config: content, parent: base.id, layers: other.layers.slice(0, count), kept: true };
-      const { id } = await catalog.register(image, [], pins);
-      return catalog.record(id);
+      return await catalog.registerSoon(image, pins);
     });
+    return catalog.record(id);
   }
 
   /** An image's files while `work` runs; what it changes there is lost. */
@@ -174,9 +181,10 @@ export class BuildSteps {
     });
   }
 
-  /** The last step of a build is an image: it is in the lists, under these names. */
-  publish(id: string, references: readonly string[]): void {
+  /** The last step of a build is an image: it is in the lists, under these names, and durable with all steps before it. */
+  async publish(id: string, references: readonly string[]): Promise<void> {
     const { catalog } = this.#images;
+    await catalog.syncConfigs();
     if (!catalog.state.images.has(id)) throw systemError(`no image ${id}`);
     const names = references.map((reference) => formatReference(withDefaultTag(parseReference(reference))));
     catalog.atOnce(() => {

@@ -3,7 +3,7 @@
  * the index does not name. Work in progress pins what it has brought in; whatever is neither named nor pinned is
  * collected.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { tryAgainLater } from '../base/again.ts';
 import { errorMessage, systemError } from '../base/errors.ts';
@@ -18,10 +18,12 @@ import {
   parseReference,
   withDefaultTag,
 } from '../model/image-reference.ts';
-import { AsideImages, ASIDE_IMAGE_ADVICE, describeAsideImage, type AsideImage } from './aside-images.ts';
+import { AsideImages, ASIDE_IMAGE_ADVICE, describeAsideImage, takeBack, type AsideImage } from './aside-images.ts';
 import { bareRecord } from './bare-record.ts';
 import { BlobStore } from './blob-store.ts';
-import { parseImageConfig, type ParsedImageConfig } from './image-config.ts';
+import { collectUnused } from './collect-unused.ts';
+import type { ParsedImageConfig } from './image-config.ts';
+import { ImageConfigs } from './image-configs.ts';
 import { ImageIndex } from './image-index.ts';
 import type { IndexState, StoredImage, StoredLayer } from './index-file.ts';
 import { LayerDurability } from './layer-durability.ts';
@@ -29,7 +31,6 @@ import { LayerStore, type UnpackedLayer } from './layer-store.ts';
 import { unpackLayer } from './unpack-layer.ts';
 import { enterImage, prepareImage, type NewImage, type PreparedImage, type Registered } from './new-image.ts';
 import { Pins } from './pins.ts';
-import { neededContent } from './needed-content.ts';
 import { damageOf } from './storage-errors.ts';
 
 export class ImageCatalog {
@@ -40,7 +41,7 @@ export class ImageCatalog {
   readonly durability: LayerDurability;
   readonly aside: AsideImages;
   readonly #index: ImageIndex;
-  readonly #configs = new Map<string, ParsedImageConfig>();
+  readonly #configs: ImageConfigs;
   readonly #records = new Map<string, ImageRecord>();
   readonly #pins = new Set<Pins>();
   readonly #unpacking = new KeyedLock();
@@ -52,8 +53,10 @@ export class ImageCatalog {
     mkdirSync(this.initDirectory(), { recursive: true, mode: 0o711 });
     this.log = log;
     this.blobs = new BlobStore(root);
+    this.#configs = new ImageConfigs(this.blobs);
     this.layers = new LayerStore(root, log);
     this.#index = ImageIndex.open(root);
+    this.#index.beforeWriting = () => this.#configs.syncNow();
     this.durability = new LayerDurability(this);
     this.aside = new AsideImages(root);
     this.#takeUp();
@@ -73,13 +76,7 @@ export class ImageCatalog {
           this.log.error({ image: id }, `${describeAsideImage(this.root, id, aside)}: ${ASIDE_IMAGE_ADVICE}`);
           continue;
         }
-        this.#index.update((draft) => {
-          draft.images.set(id, aside.image);
-          for (const [diffId, layer] of Object.entries(aside.layers))
-            if (!draft.layers.has(diffId)) draft.layers.set(diffId, layer);
-          for (const reference of aside.references)
-            if (!draft.references.has(reference)) draft.references.set(reference, id);
-        });
+        this.#index.update((draft) => takeBack(draft, id, aside));
       }
       this.aside.remove(id);
     }
@@ -134,9 +131,7 @@ export class ImageCatalog {
   }
 
   #config(id: string): ParsedImageConfig {
-    const config = this.#configs.get(id) ?? parseImageConfig(readFileSync(this.blobs.path(id)));
-    this.#configs.set(id, config);
-    return config;
+    return this.#configs.get(id, this.state.images.get(id)?.parent ?? '');
   }
 
   /** The image's public view. Throws if there is none. */
@@ -221,7 +216,20 @@ export class ImageCatalog {
     }
   }
 
-  /** What is added to the pins stays until they are given back. */
+  /** The same of work after which the index names all that it has brought in. */
+  async bringingIn<T>(work: (pins: Pins) => Promise<T>): Promise<T> {
+    const pins = this.pin();
+    try {
+      const result = await work(pins);
+      this.#pins.delete(pins);
+      return result;
+    } catch (error) {
+      this.unpin(pins);
+      throw error;
+    }
+  }
+
+  /** What is added to them stays until they are given back. */
   pin(): Pins {
     const pins = new Pins();
     this.#pins.add(pins);
@@ -233,7 +241,7 @@ export class ImageCatalog {
     this.#collectOrLater();
   }
 
-  /** For the end of an operation: removes what nothing refers to any more, now or a little later. */
+  /** Removes what nothing refers to any more, now or a little later. */
   #collectOrLater(): void {
     if (this.#index.isHeld) return;
     try {
@@ -282,9 +290,7 @@ export class ImageCatalog {
   }
 
   /** One at a time for a key: two pulls that need the same blob download it once. */
-  exclusively<T>(key: string, work: () => Promise<T>): Promise<T> {
-    return this.#exclusive.run(key, work);
-  }
+  exclusively = <T>(key: string, work: () => Promise<T>): Promise<T> => this.#exclusive.run(key, work);
 
   /** Sizes of a layer that is unpacked and accounted for. */
   knownLayer(diffId: string): StoredLayer | undefined {
@@ -316,13 +322,33 @@ export class ImageCatalog {
     const registered = this.#index.update((draft) =>
       prepared.map((image) => enterImage(draft, image, (diffId) => this.knownLayer(diffId))),
     );
+    this.#registered(prepared);
+    return registered;
+  }
+
+  /** As `register`, but durable only with `flush`, or with any other change. */
+  async registerSoon(image: NewImage, pins: Pins): Promise<string> {
+    const prepared = await prepareImage(this, image, [], pins, { durable: false });
+    this.#configs.expectSync(prepared.id);
+    this.#index.updateSoon((draft) => enterImage(draft, prepared, (diffId) => this.knownLayer(diffId)));
+    this.#registered([prepared]);
+    return prepared.id;
+  }
+
+  syncConfigs = (): Promise<void> => this.#configs.sync();
+
+  async flush(): Promise<void> {
+    await this.syncConfigs();
+    this.#index.flush();
+  }
+
+  #registered(prepared: readonly PreparedImage[]): void {
     this.#records.clear();
-    for (const { id, parsed } of prepared) {
-      this.#configs.set(id, parsed); // it is there: it must not stay marked as unreadable
+    for (const { id, parsed, parent } of prepared) {
+      this.#configs.set(id, parsed, parent ?? ''); // it is there: it must not stay marked as unreadable
       this.aside.remove(id);
     }
     this.durability.settleSoon();
-    return registered;
   }
 
   /**
@@ -372,9 +398,7 @@ export class ImageCatalog {
     });
   }
 
-  enterBoot(): void {
-    this.#index.enterBoot();
-  }
+  enterBoot = (): void => this.#index.enterBoot();
 
   /** Throws an unpacked layer away and unpacks it again from its blob. */
   async renewLayer(blob: string, diffId: string): Promise<void> {
@@ -410,22 +434,7 @@ export class ImageCatalog {
 
   /** Removes from the disk what neither the index nor work in progress names. */
   collect(): void {
-    const { blobs, layers } = neededContent(this.state, [...this.aside.all().values()], this.#pins);
-    for (const digest of this.blobs.list()) if (!blobs.has(digest)) this.blobs.remove(digest);
-    this.layers.removeExcept(layers);
-    this.#dropStaleCompressed(blobs);
-    this.#dropInitLayers();
-  }
-
-  #dropInitLayers(): void {
-    for (const name of readdirSync(this.initDirectory())) {
-      if (!this.state.images.has(`sha256:${name}`))
-        rmSync(join(this.initDirectory(), name), { recursive: true, force: true });
-    }
-  }
-
-  #dropStaleCompressed(blobs: ReadonlySet<string>): void {
-    const stale = [...this.state.compressed].filter(([, compressed]) => !blobs.has(compressed)).map(([plain]) => plain);
+    const stale = collectUnused(this, this.#pins);
     if (stale.length > 0) this.#index.update((draft) => stale.forEach((plain) => draft.compressed.delete(plain)));
   }
 
@@ -435,7 +444,5 @@ export class ImageCatalog {
   }
 
   /** Where the layers with the mount points are, one for each image. */
-  initDirectory(): string {
-    return join(this.root, 'init');
-  }
+  initDirectory = (): string => join(this.root, 'init');
 }

@@ -72,3 +72,24 @@ test('changes that belong together are in the file all or none', (t) => {
   assert.deepEqual([...index.state.compressed.keys()], ['sha256:a', 'sha256:c', 'sha256:d']);
   assert.doesNotMatch(stored(), /sha256:e/);
 });
+
+test('changes that need not be written yet are seen, and are in the file with the next one, or a flush', (t) => {
+  const root = mkdtempSync(join(tmpdir(), 'causeway-index-'));
+  t.after(() => rmSync(root, { recursive: true }));
+  const index = ImageIndex.open(root);
+  const stored = (): string => readFileSync(indexFile(root), 'utf8');
+  const order: string[] = [];
+  index.beforeWriting = () => order.push(stored().includes('sha256:a') ? 'written before' : 'first');
+  const soon = (name: string): void => index.updateSoon((draft) => void draft.compressed.set(name, 'sha256:b'));
+  soon('sha256:a');
+  assert.ok(index.state.compressed.has('sha256:a'));
+  assert.doesNotMatch(stored(), /sha256:a/);
+  index.update((draft) => draft.compressed.set('sha256:c', 'sha256:b'));
+  assert.match(stored(), /sha256:a[^]*sha256:c/);
+  assert.deepEqual(order, ['first'], 'what the file names is on the disk first');
+  soon('sha256:d');
+  index.flush();
+  assert.match(stored(), /sha256:d/);
+  index.flush();
+  assert.equal(order.length, 2, 'nothing is left to be written');
+});

@@ -27,6 +27,10 @@ export class ImageIndex {
   #stored: boolean;
   /** The previous state, while several changes are combined. */
   #before: IndexState | undefined;
+  /** Some changes are not written yet. */
+  #isBehind = false;
+  /** What the file is about to name is to be on the disk first. */
+  beforeWriting: () => void = () => {};
 
   private constructor(root: string, found: IndexState | undefined) {
     this.#root = root;
@@ -53,16 +57,35 @@ export class ImageIndex {
 
   /** Changes it. Durable when it returns; if it throws nothing has changed. Synchronous: no change can come between. */
   update<T>(change: (draft: IndexDraft) => T): T {
+    const { draft, result } = this.#changed(change);
+    if (!this.#before) this.#write(draft);
+    this.#state = { bootId: this.#state.bootId, ...draft };
+    return result;
+  }
+
+  /**
+   * The same, but for the disk, which gets it with the next `update` or `flush`: of what nobody has been told is there.
+   */
+  updateSoon<T>(change: (draft: IndexDraft) => T): T {
+    const { draft, result } = this.#changed(change);
+    this.#state = { bootId: this.#state.bootId, ...draft };
+    this.#isBehind = true;
+    return result;
+  }
+
+  /** Everything is durable when it returns. */
+  flush(): void {
+    if (this.#isBehind && !this.#before) this.#write(this.#state);
+  }
+
+  #changed<T>(change: (draft: IndexDraft) => T): { draft: IndexDraft; result: T } {
     const draft: IndexDraft = {
       images: new Map(this.#state.images),
       references: new Map(this.#state.references),
       layers: new Map(this.#state.layers),
       compressed: new Map(this.#state.compressed),
     };
-    const result = change(draft);
-    if (!this.#before) this.#write(draft);
-    this.#state = { bootId: this.#state.bootId, ...draft };
-    return result;
+    return { draft, result: change(draft) };
   }
 
   get isHeld(): boolean {
@@ -99,11 +122,13 @@ export class ImageIndex {
   }
 
   #write(state: Omit<IndexState, 'bootId'>, bootId = this.#state.bootId): void {
+    this.beforeWriting();
     keepPrevious(this.#root);
     writeDurably(indexFile(this.#root), formatIndex(state, bootId), () =>
       this.#stored ? formatIndex(this.#state, this.#state.bootId) : undefined,
     );
     this.#stored = true;
+    this.#isBehind = false;
   }
 }
 

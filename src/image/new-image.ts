@@ -32,16 +32,18 @@ export interface Registered {
   readonly moved: readonly { readonly reference: string; readonly from: string }[];
 }
 
-/** Its configuration and manifest are on the disk when it returns. */
+/** Its configuration and manifest are on the disk when it returns, unless it need not be `durable` yet. */
 export async function prepareImage(
   store: { readonly blobs: BlobStore; readonly layers: LayerStore },
   image: NewImage,
   references: readonly string[],
   pins: Pins,
+  options: { readonly durable?: boolean } = {},
 ): Promise<PreparedImage> {
   const parsed = acceptImageConfig(image.config);
-  const { digest: id } = await store.blobs.put(image.config, pins.blobs);
-  const manifest = image.manifest === undefined ? undefined : await store.blobs.put(image.manifest, pins.blobs);
+  const { digest: id } = await store.blobs.put(image.config, pins.blobs, options);
+  const manifest =
+    image.manifest === undefined ? undefined : await store.blobs.put(image.manifest, pins.blobs, options);
   store.layers.checkDepth(parsed.diffIds.length);
   if (parsed.diffIds.length !== image.layers.length)
     throw systemError("layers from manifest don't match image configuration");

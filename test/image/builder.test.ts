@@ -1,5 +1,7 @@
 /** What the doors of the builder rely on: contexts that have names, and news of every step. */
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -315,4 +317,39 @@ test('a directory that is made for the context as a whole is one that everybody 
   await under.rootfs.create('mode', under.images.get(id));
   assert.equal(statSync(join(under.rootfs.mount('mode'), 'all')).mode & 0o7777, 0o755);
   await under.rootfs.remove('mode');
+});
+
+test('many steps that change no file are few writes of the index, and all are in it when the build has ended', async (t) => {
+  const under = await openBuilder(t);
+  const labels = Array.from({ length: 60 }, (_, i) => `LABEL l${i}=${i}\n`).join('');
+  const writes = t.mock.method(fs, 'fdatasyncSync');
+  syncBuiltinESMExports();
+  t.after(() => {
+    writes.mock.restore();
+    syncBuiltinESMExports();
+  });
+  const { id } = await under.build(`FROM scratch\n${labels}`, { tags: ['labelled:1'] });
+  assert.ok(writes.mock.callCount() <= 4, `${writes.mock.callCount()} writes`);
+  const stored = () =>
+    JSON.parse(readFileSync(join(under.directory, 'store', 'index.json'), 'utf8')) as { images: object };
+  assert.ok(Object.hasOwn(stored().images, id));
+  assert.equal(Object.keys(stored().images).length, 60);
+  // One that fails has what it came to as cache, too.
+  await assert.rejects(
+    under.build(`FROM scratch\nLABEL other=one\n${labels}COPY missing /\n`, { context: under.directory }),
+  );
+  assert.equal(Object.keys(stored().images).length, 60 + 61);
+  const again = await under.build(`FROM scratch\n${labels}`, { tags: ['labelled:1'] });
+  assert.equal(again.id, id);
+});
+
+test('a thousand steps are built, and more are refused', { timeout: 120_000 }, async (t) => {
+  const under = await openBuilder(t);
+  const labels = (count: number): string => Array.from({ length: count }, (_, i) => `LABEL l=${i}\n`).join('');
+  const { id } = await under.build(`FROM scratch\n${labels(999)}`);
+  const { history, parent } = under.images.byId(id)!;
+  assert.equal(history.length, 999);
+  // The entries are the same ones in memory as those of the step before.
+  assert.equal(under.images.byId(parent)!.history[5], history[5]);
+  await assert.rejects(under.build(`FROM scratch\n${labels(1001)}`), /1000 instructions/);
 });

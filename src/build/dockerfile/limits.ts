@@ -6,8 +6,8 @@
 /** Of the file; BuildKit refuses from 16 MiB on, and nothing that a person wrote has a hundredth of this. */
 export const MAX_DOCKERFILE_BYTES = 2 * 1024 * 1024;
 
-/** Of all stages together, with what ONBUILD adds. */
-export const MAX_INSTRUCTIONS = 10_000;
+/** Of all stages together, with what ONBUILD adds. The image of each step has a history of all before it. */
+export const MAX_INSTRUCTIONS = 1_000;
 
 /** Of one instruction after its variables were put in; an image's configuration has to be read again, too. */
 export const MAX_EXPANDED_CHARS = 1024 * 1024;
