@@ -11,7 +11,7 @@ import { parsePlatform } from '../model/platform.ts';
 import type { SolvedBuild, SolveOrder } from '../model/solve-order.ts';
 import type { RegistryAuth } from '../model/registry.ts';
 import type { Builder } from './builder.ts';
-import { KeptContexts } from './session/kept-contexts.ts';
+import type { KeptContexts } from './session/kept-contexts.ts';
 import { solveBuild } from './session/solve-build.ts';
 import { fetchContext } from './context/remote-context.ts';
 import { readDockerfile, receiveContext } from './context/tar-context.ts';
@@ -21,11 +21,11 @@ export class BuildService {
   readonly #whenReady: () => Promise<void>;
   readonly #kept: KeptContexts;
 
-  /** `contexts`: where directories of clients are kept. `whenReady`: containers and images can be made and removed; contexts are received before. */
-  constructor(builder: Builder, contexts: string, whenReady: () => Promise<void>) {
+  /** `contexts`: of clients. `whenReady`: containers and images can be made and removed; contexts are received before. */
+  constructor(builder: Builder, contexts: KeptContexts, whenReady: () => Promise<void>) {
     this.#builder = builder;
     this.#whenReady = whenReady;
-    this.#kept = new KeptContexts(contexts);
+    this.#kept = contexts;
   }
 
   async build(order: BuildOrder, body: Readable, report: ReportNews, signal: AbortSignal): Promise<string> {
@@ -80,7 +80,6 @@ export class BuildService {
 
   async pruneBuildCache(options: BuildPruneOptions): Promise<PrunedBuildCache> {
     await this.#whenReady();
-    if (options.all) await this.#kept.clear();
     return this.#builder.prune(options);
   }
 }

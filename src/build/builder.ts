@@ -14,9 +14,9 @@ import { parseReference } from '../model/image-reference.ts';
 import { formatPlatform, HOST_PLATFORM, rankPlatform, type Platform } from '../model/platform.ts';
 import type { ReportNews, ReportStepNews } from '../model/build-news.ts';
 import type { BuildParts } from './build-parts.ts';
-import type { BuildCacheRecord, BuildPruneOptions, PrunedBuildCache } from '../model/build-cache.ts';
-import { pruneCache } from './cache-prune.ts';
-import { cacheRecords } from './cache-records.ts';
+import type { BuildCacheBounds, BuildCacheRecord, BuildPruneOptions, PrunedBuildCache } from '../model/build-cache.ts';
+import { CacheKeeper } from './cache-keeper.ts';
+import type { KeptDirectories } from './cache-records.ts';
 import { CacheMounts } from './cache-mounts.ts';
 import type { BuildRequest } from './build-request.ts';
 import { GlobalArgs } from './dockerfile/build-args.ts';
@@ -43,6 +43,9 @@ export interface BuilderDeps {
   readonly directory: string;
   /** In memory. */
   readonly secretDirectory: string;
+  /** Of clients, kept for their next builds. */
+  readonly contexts: KeptDirectories;
+  readonly bounds: BuildCacheBounds;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -52,6 +55,7 @@ export class Builder {
   readonly #steps: BuildSteps;
   readonly #cache: StepCache;
   readonly #cacheMounts: CacheMounts;
+  readonly #keeper: CacheKeeper;
   readonly #work: WorkDirectories;
   readonly #secrets: WorkDirectories;
 
@@ -61,6 +65,12 @@ export class Builder {
     this.#steps = new BuildSteps(deps.images, deps.rootfs, join(directory, 'mounts'));
     this.#cache = new StepCache(cacheFile(directory), this.#steps, deps.clock, deps.log);
     this.#cacheMounts = new CacheMounts(join(directory, 'cache-mounts'));
+    this.#keeper = new CacheKeeper({
+      ...deps,
+      cache: this.#cache,
+      mounts: this.#cacheMounts,
+      steps: this.#steps,
+    });
     this.#work = new WorkDirectories(join(directory, 'work'));
     this.#secrets = new WorkDirectories(deps.secretDirectory);
   }
@@ -76,6 +86,7 @@ export class Builder {
   }
 
   close(): void {
+    this.#keeper.close();
     this.#cache.save();
   }
 
@@ -108,6 +119,7 @@ export class Builder {
         await this.#steps.flush();
         this.#cache.letGo(held);
         this.#cache.save();
+        this.#keeper.trimSoon();
       } finally {
         await secrets.remove();
         await work.remove();
@@ -237,11 +249,11 @@ export class Builder {
 
   /** What the cache holds. */
   records(): Promise<BuildCacheRecord[]> {
-    return cacheRecords(this.#cache, this.#cacheMounts, this.#steps);
+    return this.#keeper.records();
   }
 
   prune(options: BuildPruneOptions): Promise<PrunedBuildCache> {
-    return pruneCache(this.#cache, this.#cacheMounts, this.#steps, this.#deps.clock, options);
+    return this.#keeper.prune(options);
   }
 }
 

@@ -1,10 +1,11 @@
 /** `--mount=type=cache`: directories that stay between builds. */
 import { createHash } from 'node:crypto';
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, renameSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeTree } from '../base/remove-tree.ts';
 import { KeyedLock } from '../base/keyed-lock.ts';
 import { treeSizeBytes } from '../image/tree-size.ts';
+import type { KeptDirectory } from './cache-records.ts';
 
 export interface CacheMountOrder {
   readonly id: string;
@@ -16,20 +17,15 @@ export interface CacheMountOrder {
   readonly fill: (directory: string) => Promise<void>;
 }
 
-export interface CacheMountUse {
-  readonly name: string;
-  readonly sizeBytes: number;
-  readonly createdAtMs: number;
-  readonly lastUsedAtMs: number;
-  readonly inUse: boolean;
-}
-
 const MAX_PRIVATE = 100;
 
 export class CacheMounts {
   readonly #root: string;
   readonly #locks = new KeyedLock();
   readonly #users = new Map<string, number>();
+  /** In bytes, of those that nobody has used since. */
+  readonly #sizes = new Map<string, number>();
+  #uses = 0;
 
   constructor(root: string) {
     this.#root = root;
@@ -70,10 +66,13 @@ export class CacheMounts {
   async #using<T>(name: string, order: CacheMountOrder, work: (directory: string) => Promise<T>): Promise<T> {
     const path = join(this.#root, name);
     this.#users.set(name, (this.#users.get(name) ?? 0) + 1);
+    this.#uses++;
+    this.#sizes.delete(name);
     try {
       await this.#locks.run(`make ${name}`, () => this.#make(path, order));
       return await work(path);
     } finally {
+      noteUse(path);
       const left = this.#users.get(name)! - 1;
       if (left > 0) this.#users.set(name, left);
       else this.#users.delete(name);
@@ -91,8 +90,8 @@ export class CacheMounts {
     renameSync(beside, path);
   }
 
-  async all(): Promise<CacheMountUse[]> {
-    const found: CacheMountUse[] = [];
+  async all(): Promise<KeptDirectory[]> {
+    const found: KeptDirectory[] = [];
     for (const name of readdirSync(this.#root)) {
       if (name.includes('.')) continue;
       const path = join(this.#root, name);
@@ -100,7 +99,7 @@ export class CacheMounts {
       if (!stats) continue;
       found.push({
         name,
-        sizeBytes: await treeSizeBytes(path),
+        sizeBytes: await this.#sizeBytes(name),
         createdAtMs: stats.birthtimeMs,
         lastUsedAtMs: Math.max(stats.mtimeMs, stats.atimeMs),
         inUse: this.#users.has(name),
@@ -109,12 +108,29 @@ export class CacheMounts {
     return found;
   }
 
+  /** Measured once for each use: there may be very much in it. */
+  async #sizeBytes(name: string): Promise<number> {
+    const known = this.#sizes.get(name);
+    if (known !== undefined) return known;
+    const uses = this.#uses;
+    const sizeBytes = await treeSizeBytes(join(this.#root, name));
+    if (uses === this.#uses && !this.#users.has(name)) this.#sizes.set(name, sizeBytes);
+    return sizeBytes;
+  }
+
   async remove(name: string): Promise<void> {
     if (this.#users.has(name)) return;
+    this.#sizes.delete(name);
     const away = join(this.#root, `${name}.gone`);
     renameSync(join(this.#root, name), away);
     await removeTree(away);
   }
+}
+
+/** Steps may have changed only what is further below; the time of its last change is the steps'. */
+function noteUse(path: string): void {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats) utimesSync(path, new Date(), stats.mtime);
 }
 
 const nameOf = (id: string): string => createHash('sha256').update(id).digest('hex');

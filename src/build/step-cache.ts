@@ -31,7 +31,6 @@ export interface KeptSteps {
 }
 
 const MAX_STEPS = 5000;
-const MAX_BYTES = 20 * 1000 ** 3;
 const SAVE_AFTER_MS = 200;
 
 const fileShape = object<{ readonly version: number; readonly steps: Readonly<Record<string, CachedStep>> }>({
@@ -136,12 +135,11 @@ export class StepCache {
     return gone;
   }
 
-  /** What was not used for longest goes where there is too much. */
+  /** What was not used for longest goes where there are too many. Of their sizes see cache-rules.ts. */
   #trim(): void {
+    if (this.#steps.size <= MAX_STEPS) return;
     const steps = this.all().sort((a, b) => b.lastUsedAtMs - a.lastUsedAtMs);
-    let bytes = 0;
-    const over = steps.filter(({ sizeBytes }, i) => (bytes += sizeBytes) > MAX_BYTES || i >= MAX_STEPS);
-    if (over.length > 0) this.remove(over.map(({ key }) => key));
+    this.remove(steps.slice(MAX_STEPS).map(({ key }) => key));
   }
 
   #saveSoon(): void {

@@ -19,6 +19,7 @@ export const CONFIG_KEYS: Readonly<Record<keyof DaemonConfig, readonly string[]>
   experimental: ['experimental'],
   cdiSpecDirs: ['cdi-spec-dirs'],
   features: ['features'],
+  buildCache: ['builder'],
   bridgeName: ['bridge'],
   defaultBridgeName: ['default-bridge-name'],
   bip: ['bip'],

@@ -1,5 +1,6 @@
 /** The daemon's options as its parts use them. */
 import type { LogLevel } from '../base/log.ts';
+import type { BuildCacheBounds } from '../model/build-cache.ts';
 import type { UlimitSpec } from '../model/ulimit.ts';
 import type { RuntimeEntry } from './options/runtime-entry.ts';
 
@@ -46,6 +47,7 @@ export interface ContainerDefaults {
 }
 
 export interface DaemonConfig extends RegistryConfig, ContainerDefaults {
+  readonly buildCache: BuildCacheBounds;
   readonly hosts: readonly string[];
   readonly socketGroup: string; // '' = docker where it exists
   readonly tls: TlsConfig;

@@ -3,6 +3,7 @@ import { isAbsolute } from 'node:path';
 import { errorMessage, invalid } from '../base/errors.ts';
 import { parseUlimit, type UlimitSpec } from '../model/ulimit.ts';
 import type { ContainerDefaults } from './config-shape.ts';
+import { readMemorySize } from './memory-size.ts';
 import { pairOf } from './options/pair.ts';
 import type { RawOptions } from './options/read.ts';
 
@@ -22,13 +23,9 @@ export function containerDefaults({ texts, lists, switches }: RawOptions): Conta
   };
 }
 
-const SCALES: Readonly<Record<string, number>> = { '': 0, k: 1, m: 2, g: 3, t: 4, p: 5 };
-
-/** '64m', '1.5GiB', '67108864' */
 function parseSize(text: string): number {
-  const match = /^(\d{1,15}(?:\.\d{1,9})?) ?([kmgtp]?)(?:i?b)?$/i.exec(text);
-  const bytes = match ? Math.floor(Number(match[1]) * 1024 ** SCALES[match[2]!.toLowerCase()]!) : NaN;
-  if (!Number.isSafeInteger(bytes))
+  const bytes = readMemorySize(text);
+  if (bytes === undefined)
     throw invalid(`invalid argument "${text}" for "--default-shm-size": invalid size: '${text}'`);
   return bytes;
 }

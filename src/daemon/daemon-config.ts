@@ -5,6 +5,7 @@ import type { LogLevel } from '../base/log.ts';
 import { ipVersion, parseSubnet, subnetContains } from '../model/addresses.ts';
 import { refuseBadValues } from './config-check.ts';
 import type { DaemonConfig } from './config-shape.ts';
+import { readBuildCacheBounds } from './builder-config.ts';
 import { containerDefaults } from './container-defaults.ts';
 import { parseHostAddress } from './options/host-address.ts';
 import { pairOf } from './options/pair.ts';
@@ -48,6 +49,7 @@ export function daemonConfig(raw: RawOptions): DaemonConfig {
   const config: DaemonConfig = {
     ...containerDefaults(raw),
     ...registryConfig(raw),
+    buildCache: readBuildCacheBounds(texts['builder'] ?? ''),
     hosts: hostsOf(lists['host'] ?? [], tls.mode !== 'off'),
     socketGroup: texts['group'] ?? '',
     tls,

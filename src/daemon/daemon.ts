@@ -15,6 +15,7 @@ import { within } from '../base/within.ts';
 import { BuildService } from '../build/build-service.ts';
 import { cachedStepIds } from '../build/step-cache.ts';
 import { Builder } from '../build/builder.ts';
+import { KeptContexts } from '../build/session/kept-contexts.ts';
 import { createApiServer } from '../api/server.ts';
 import { CdiRegistry } from '../oci/cdi/cdi-registry.ts';
 import { DeviceDrivers } from '../oci/device-drivers.ts';
@@ -310,7 +311,10 @@ async function start(
   void ended.then(() => engine.quiesce());
   await engine.look();
 
+  const contexts = new KeptContexts(join(buildDirectory, 'contexts'));
   const builder = new Builder({
+    contexts,
+    bounds: config.buildCache,
     images,
     rootfs,
     host: engine.steps,
@@ -323,7 +327,7 @@ async function start(
   const metrics = new EngineMetrics();
   const backend = {
     ...metrics.timed(afterAdoption(engine, engine.parts)),
-    builds: new BuildService(builder, join(config.dataRoot, 'build/contexts'), () => engine.parts.adoptions.whenOver()),
+    builds: new BuildService(builder, contexts, () => engine.parts.adoptions.whenOver()),
   };
   if (config.metricsAddress !== '') {
     const host = hostBasics();

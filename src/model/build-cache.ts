@@ -2,7 +2,8 @@
 export interface BuildCacheRecord {
   readonly id: string;
   readonly parents: readonly string[];
-  readonly kind: 'regular' | 'exec.cachemount';
+  /** A step, a cache mount of steps, or the directory of a client, kept for its next build. */
+  readonly kind: 'regular' | 'exec.cachemount' | 'source.local';
   readonly description: string;
   readonly inUse: boolean;
   /** An image in the lists has it, too. */
@@ -26,4 +27,26 @@ export interface BuildPruneOptions {
 export interface PrunedBuildCache {
   readonly ids: readonly string[];
   readonly spaceReclaimedBytes: number;
+}
+
+/** What goes of the cache by itself. Sizes in bytes, 0 = does not matter. */
+export interface BuildCacheRule {
+  /** What an image in the lists has goes, too. */
+  readonly all: boolean;
+  readonly unusedForMs: number;
+  readonly accept: (record: BuildCacheRecord) => boolean;
+  /** Less than this never goes. */
+  readonly reservedBytes: number;
+  /** More than this does not stay. */
+  readonly maxUsedBytes: number;
+  /** Of the file system, if what may go is enough for it. */
+  readonly minFreeBytes: number;
+}
+
+/** As daemon.json has it under `builder.gc`. */
+export interface BuildCacheBounds {
+  readonly isEnabled: boolean;
+  /** One after the other; undefined = the usual ones, with the three bounds below. */
+  readonly rules: readonly BuildCacheRule[] | undefined;
+  readonly defaults: Pick<BuildCacheRule, 'reservedBytes' | 'maxUsedBytes' | 'minFreeBytes'>;
 }

@@ -111,6 +111,7 @@ ${section('Containers', CONTAINER_ROWS)}
 ${section('Images', IMAGE_ROWS)}
 Values of some options have statuses of their own:
 
+- \`builder\`: \`gc\` is done; \`Entitlements\` and \`History\` have no effect.
 - \`exec-opts\`: \`native.cgroupdriver=cgroupfs\` is done; \`systemd\` has no effect (cgroups are made without systemd, and \`info\` shows \`cgroupfs\`); others are refused.
 - \`storage-driver\`: \`overlay2\` is done; \`btrfs\`, \`zfs\`, \`vfs\` and \`fuse-overlayfs\` have no effect; \`aufs\`, \`devicemapper\` and \`overlay\`, which dockerd removed, are refused.
 - \`storage-opts\`: those of overlay2, btrfs, zfs and vfs have no effect; those of devicemapper are refused.

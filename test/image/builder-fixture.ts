@@ -7,9 +7,11 @@ import { notFound } from '../../src/base/errors.ts';
 import { silentLog } from '../../src/base/log.ts';
 import type { BuildRequest } from '../../src/build/build-request.ts';
 import { Builder } from '../../src/build/builder.ts';
+import { KeptContexts } from '../../src/build/session/kept-contexts.ts';
 import type { StepHost } from '../../src/build/step-host.ts';
 import type { ImageStore } from '../../src/image/image-store.ts';
 import type { RootfsStore } from '../../src/image/rootfs.ts';
+import type { BuildCacheBounds } from '../../src/model/build-cache.ts';
 import type { BuildNews, ReportNews } from '../../src/model/build-news.ts';
 import { openStore, temporaryDirectory } from './image-fixture.ts';
 
@@ -29,7 +31,14 @@ export interface BuilderUnderTest {
   build(dockerfile: string, request?: AskedRequest, report?: ReportNews): Promise<Built>;
 }
 
-export async function openBuilder(t: TestContext): Promise<BuilderUnderTest> {
+/** Everything stays. */
+export const NO_BOUNDS: BuildCacheBounds = {
+  isEnabled: false,
+  rules: undefined,
+  defaults: { reservedBytes: 0, maxUsedBytes: 0, minFreeBytes: 0 },
+};
+
+export async function openBuilder(t: TestContext, bounds = NO_BOUNDS): Promise<BuilderUnderTest> {
   const directory = temporaryDirectory(t);
   const { images, rootfs } = await openStore(join(directory, 'store'));
   const builder = new Builder({
@@ -38,6 +47,8 @@ export async function openBuilder(t: TestContext): Promise<BuilderUnderTest> {
     host: hostOf(images),
     directory: join(directory, 'build'),
     secretDirectory: join(directory, 'secrets'),
+    contexts: new KeptContexts(join(directory, 'contexts')),
+    bounds,
     clock: systemClock,
     log: silentLog,
   });

@@ -9,8 +9,10 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { silentLog } from '../../src/base/log.ts';
 import { cachedStepIds } from '../../src/build/step-cache.ts';
+import { KeptContexts } from '../../src/build/session/kept-contexts.ts';
 import { ImageStore } from '../../src/image/image-store.ts';
 import type { NamedContext } from '../../src/build/build-request.ts';
 import type { BuildNews } from '../../src/model/build-news.ts';
@@ -352,4 +354,33 @@ test('a thousand steps are built, and more are refused', { timeout: 120_000 }, a
   // The entries are the same ones in memory as those of the step before.
   assert.equal(under.images.byId(parent)!.history[5], history[5]);
   await assert.rejects(under.build(`FROM scratch\n${labels(1001)}`), /1000 instructions/);
+});
+
+test('what is beyond the bounds goes after a build, what was not used for longest first, and nothing that images have', async (t) => {
+  const bounds = { reservedBytes: 0, maxUsedBytes: 2500, minFreeBytes: 0 };
+  const rule = { ...bounds, all: false, unusedForMs: 0, accept: () => true };
+  const under = await openBuilder(t, { isEnabled: true, rules: [rule], defaults: bounds });
+  const steps = async (): Promise<string[]> =>
+    (await under.builder.records()).map(({ description }) => description.split(' ')[1]!).sort();
+  const gone = async (...left: string[]): Promise<void> => {
+    while (String(await steps()) !== String(left)) await setTimeout(20);
+  };
+  const context = filesIn(under.directory, 'context', Object.fromEntries([...'abcd'].map((f) => [f, f.repeat(1000)])));
+  await under.build('FROM scratch\nCOPY a /\n', { context, tags: ['has-a:1'] });
+  await under.build('FROM scratch\nCOPY b /\n', { context, publish: false });
+  await under.build('FROM scratch\nCOPY c /\n', { context, publish: false });
+  assert.deepEqual(await steps(), ['a', 'b', 'c'], 'what an image has takes no more room');
+  // The one that is used again is newer than the one after it.
+  await under.build('FROM scratch\nCOPY b /\n', { context, publish: false });
+  await under.build('FROM scratch\nCOPY d /\n', { context, publish: false });
+  await gone('a', 'b', 'd');
+  // A directory of a client counts, too.
+  const contexts = new KeptContexts(join(under.directory, 'contexts'));
+  const kept = await contexts.take('of a client', async (path) => writeFileSync(join(path, 'f'), 'x'.repeat(1000)));
+  await kept.release();
+  await under.build('FROM scratch\nCOPY d /\n', { context, publish: false });
+  await gone('a', 'd', 'of');
+  await under.builder.prune({ all: true, unusedForMs: 0, keepBytes: 0, accept: ({ kind }) => kind === 'source.local' });
+  assert.deepEqual(await steps(), ['a', 'd']);
+  assert.deepEqual(await contexts.all(), []);
 });

@@ -6,9 +6,10 @@ import { test, type TestContext } from 'node:test';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { Builder } from '../../src/build/builder.ts';
+import { KeptContexts } from '../../src/build/session/kept-contexts.ts';
 import type { StepHost } from '../../src/build/step-host.ts';
 import { mountPoints, unmount } from '../../src/kernel/mount.ts';
-import { filesIn, openBuilder } from './builder-fixture.ts';
+import { filesIn, NO_BOUNDS, openBuilder } from './builder-fixture.ts';
 
 for (const behind of ['', ' where the data root is behind a link'])
   test(`what a daemon that was killed in a build had mounted is taken off before anything is deleted${behind}`, (t) =>
@@ -29,13 +30,19 @@ async function assertTakenOff(t: TestContext, isLinked: boolean): Promise<void> 
     const linked = join(directory, 'link');
     symlinkSync(own, linked);
     const deps = {
+      bounds: NO_BOUNDS,
       images,
       rootfs,
       directory: isLinked ? linked : own,
       secretDirectory: join(directory, 'other'),
       clock: systemClock,
     };
-    new Builder({ ...deps, host: {} as StepHost, log: silentLog }).close();
+    new Builder({
+      ...deps,
+      contexts: new KeptContexts(join(directory, 'contexts')),
+      host: {} as StepHost,
+      log: silentLog,
+    }).close();
     assert.deepEqual(left(), []);
   } finally {
     for (const { target } of left()) unmount(target);

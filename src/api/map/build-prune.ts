@@ -16,13 +16,20 @@ const UNITS: Readonly<Record<string, number>> = {
 
 /** @throws invalid */
 export function readPruneOptions(query: Query, filters: Filters): BuildPruneOptions {
+  return {
+    all: query.flag('all'),
+    keepBytes: query.integer('reserved-space') ?? query.integer('keep-storage') ?? 0,
+    ...readCacheFilters(filters),
+  };
+}
+
+/** Which records are meant, by filters as prune has them. @throws invalid */
+export function readCacheFilters(filters: Filters): Pick<BuildPruneOptions, 'unusedForMs' | 'accept'> {
   const until = filters['until'] ?? [];
   if (until.length > 1) throw invalid("expected only one value for 'until'");
   const age = until[0] ?? filters['unused-for']?.[0];
   return {
-    all: query.flag('all'),
     unusedForMs: age === undefined ? 0 : durationMs(age),
-    keepBytes: query.integer('reserved-space') ?? query.integer('keep-storage') ?? 0,
     accept: (record) => accepts(record, filters),
   };
 }

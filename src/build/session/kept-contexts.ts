@@ -6,9 +6,12 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, renameSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeTree } from '../../base/remove-tree.ts';
+import { treeSizeBytes } from '../../image/tree-size.ts';
+import type { KeptDirectory } from '../cache-records.ts';
 
 /** More than these, and the ones that were used last are left. */
 const MAX_KEPT = 10;
+const KEPT = 'kept-';
 
 export interface ContextDirectory {
   readonly path: string;
@@ -20,6 +23,7 @@ export class KeptContexts {
   readonly #root: string;
   readonly #trash: string;
   readonly #inUse = new Set<string>();
+  readonly #sizes = new Map<string, { readonly usedMs: number; readonly sizeBytes: number }>();
 
   constructor(root: string) {
     this.#root = root;
@@ -32,7 +36,7 @@ export class KeptContexts {
 
   /** `key`: '' = it is not kept. `fill` makes it what it is to be, from whatever it holds. */
   async take(key: string, fill: (path: string) => Promise<void>): Promise<ContextDirectory> {
-    const kept = `kept-${createHash('sha256').update(key).digest('hex')}`;
+    const kept = `${KEPT}${createHash('sha256').update(key).digest('hex')}`;
     const name = key === '' || this.#inUse.has(kept) ? `own-${randomBytes(12).toString('hex')}` : kept;
     const path = join(this.#root, name);
     this.#inUse.add(name);
@@ -53,6 +57,7 @@ export class KeptContexts {
   }
 
   async #remove(name: string): Promise<void> {
+    this.#sizes.delete(name);
     const gone = join(this.#trash, `${name}-${randomBytes(6).toString('hex')}`);
     renameSync(join(this.#root, name), gone);
     await removeTree(gone);
@@ -60,14 +65,41 @@ export class KeptContexts {
 
   async #trim(): Promise<void> {
     const idle = readdirSync(this.#root)
-      .filter((name) => name.startsWith('kept-') && !this.#inUse.has(name))
+      .filter((name) => name.startsWith(KEPT) && !this.#inUse.has(name))
       .map((name) => ({ name, usedMs: statSync(join(this.#root, name)).mtimeMs }))
       .sort((a, b) => b.usedMs - a.usedMs);
     for (const { name } of idle.slice(MAX_KEPT)) await this.#remove(name);
   }
 
-  /** All that no build is using. */
-  async clear(): Promise<void> {
-    for (const name of readdirSync(this.#root)) if (!this.#inUse.has(name)) await this.#remove(name);
+  /** Those that are kept. */
+  async all(): Promise<KeptDirectory[]> {
+    const found: KeptDirectory[] = [];
+    for (const name of readdirSync(this.#root).filter((one) => one.startsWith(KEPT))) {
+      const path = join(this.#root, name);
+      const stats = statSync(path, { throwIfNoEntry: false });
+      if (!stats) continue;
+      found.push({
+        name: name.slice(KEPT.length),
+        sizeBytes: await this.#sizeBytes(name, stats.mtimeMs),
+        createdAtMs: stats.birthtimeMs,
+        lastUsedAtMs: stats.mtimeMs,
+        inUse: this.#inUse.has(name),
+      });
+    }
+    return found;
+  }
+
+  /** Measured once for each use: there may be very much in it. */
+  async #sizeBytes(name: string, usedMs: number): Promise<number> {
+    const known = this.#sizes.get(name);
+    if (known?.usedMs === usedMs) return known.sizeBytes;
+    const sizeBytes = await treeSizeBytes(join(this.#root, name));
+    this.#sizes.set(name, { usedMs, sizeBytes });
+    return sizeBytes;
+  }
+
+  /** Unless a build is using it. */
+  async remove(name: string): Promise<void> {
+    if (!this.#inUse.has(KEPT + name)) await this.#remove(KEPT + name);
   }
 }

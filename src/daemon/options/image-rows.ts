@@ -1,6 +1,6 @@
 /** Options of images and registries, and of the builder. */
 import { done, noEffect, type DaemonOption } from './option.ts';
-import { judgeFeatures, judgeStorageDriver, judgeStorageOpts } from './judgements.ts';
+import { judgeBuilder, judgeFeatures, judgeStorageDriver, judgeStorageOpts } from './judgements.ts';
 
 export const IMAGE_ROWS: readonly DaemonOption[] = [
   done('registry-mirror', 'list', 'Mirror of Docker Hub to pull from first (https://mirror.example.com)', {
@@ -37,7 +37,14 @@ export const IMAGE_ROWS: readonly DaemonOption[] = [
     judge: judgeFeatures,
   }),
   {
-    ...noEffect('builder', 'object', 'Settings of the builder', 'the bounds of the build cache are fixed (build.md)'),
+    ...done(
+      'builder',
+      'object',
+      'Bounds of the build cache: {"gc": {"defaultReservedSpace": "20GB"}} ([build.md](build.md))',
+      {
+        judge: judgeBuilder,
+      },
+    ),
     flag: '',
   },
   {

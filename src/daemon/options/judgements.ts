@@ -43,6 +43,14 @@ export function judgeSelinux(
   );
 }
 
+/** What of it is not of the cache. */
+export function judgeBuilder(values: readonly string[]): Judgement | undefined {
+  const names = values.flatMap((text) => Object.keys(JSON.parse(text) as object));
+  const others = names.filter((name) => name.toLowerCase() !== 'gc');
+  if (others.length === 0) return DONE;
+  return without(`of the settings of the builder only gc is done, not ${others.join(', ')}`);
+}
+
 export function judgeUserns(values: readonly string[]): Judgement | undefined {
   return values.at(-1) === '' ? DONE : undefined;
 }

@@ -193,7 +193,7 @@ export const ORDINARY_FILES: readonly OrdinaryFile[] = [
       'max-concurrent-downloads': 10,
       'max-concurrent-uploads': 10,
     },
-    noted: ['"builder"', '"features"'],
+    noted: ['"features"'],
   },
   {
     from: "Docker Desktop's settings, copied",
@@ -202,7 +202,7 @@ export const ORDINARY_FILES: readonly OrdinaryFile[] = [
       experimental: false,
       features: { buildkit: true },
     },
-    noted: ['"builder"', '"features"'],
+    noted: ['"features"'],
   },
   {
     from: 'the containerd image store',

@@ -199,7 +199,7 @@ test('settings without effect are noted, and only where they matter', () => {
   const { notes } = withFile({
     'userland-proxy': true,
     features: { buildkit: true, cdi: false },
-    builder: { gc: { enabled: true } },
+    builder: { gc: { enabled: true }, Entitlements: { 'network-host': true } },
     'exec-opts': ['native.cgroupdriver=systemd'],
     'storage-driver': 'btrfs',
     'storage-opts': ['overlay2.override_kernel_check=true', 'overlay2.size=10G'],
