@@ -11,6 +11,7 @@ import { formatTarHeader, impliedDirectory, isZeroBlock, parseTarHeader, TAR_BLO
 import { asBytes, evaluateInRoot, resolveInRoot } from '../../kernel/root-path.ts';
 import { fileContent } from './file-content.ts';
 import { ARCHIVE_END, archiveTree } from './tree-archive.ts';
+import { gathered } from './gathered.ts';
 import { openSource, type TreeSource } from './tree-sources.ts';
 import type { Wanted } from './tree-walk.ts';
 
@@ -34,7 +35,7 @@ export async function copyInto(request: CopyRequest): Promise<void> {
   const { into, destination, signal } = request;
   const place = evaluateInRoot({ root: into }, destination);
   const isDirectory = request.parents !== undefined || destination.endsWith('/') || isDirectoryAt(into, place);
-  const stream = Readable.from(entriesOf(request, place, isDirectory), {
+  const stream = Readable.from(gathered(entriesOf(request, place, isDirectory)), {
     objectMode: false,
     highWaterMark: 256 * 1024,
   });

@@ -5,6 +5,7 @@ import { closeFd, O_DIRECTORY, O_PATH, openFd } from '../../kernel/descriptors.t
 import { openRegularFile, whenNotLeased } from '../../kernel/regular-file.ts';
 import { asText } from '../../kernel/root-path.ts';
 import { fileContent } from './file-content.ts';
+import { gathered } from './gathered.ts';
 import { ARCHIVE_END, archiveTree } from './tree-archive.ts';
 import { walkTree, type TreeEntry } from './tree-walk.ts';
 
@@ -30,7 +31,7 @@ export async function* contentAt(root: string, name: string): AsyncGenerator<Buf
 }
 
 export function archiveOf(root: string, signal: AbortSignal): Readable {
-  return Readable.from(archive(root, signal), { objectMode: false, highWaterMark: 256 * 1024 });
+  return Readable.from(gathered(archive(root, signal)), { objectMode: false, highWaterMark: 256 * 1024 });
 }
 
 async function* archive(root: string, signal: AbortSignal): AsyncGenerator<Buffer> {
