@@ -25,7 +25,7 @@ case $purpose in
   run) ;;
   demo) packages="$packages mmdebstrap curl iputils-ping" ;;
   test) packages="$packages runc mmdebstrap busybox-static curl iputils-ping skopeo docker-registry docker-compose apache2-utils conntrack dnsperf jq python3-minimal python3-docker ansible-core e2fsprogs
-    iptables ipset ufw firewalld dbus podman netavark buildah" ;;
+    iptables ipset ufw firewalld dbus podman netavark buildah zsh fish" ;;
   bench) packages="$packages runc mmdebstrap busybox-static curl iputils-ping docker.io iptables podman buildah netavark aardvark-dns dnsperf iperf3 wrk nginx-light jq python3-minimal" ;;
   *) fail "unknown purpose '$purpose' (run, demo, test or bench)" ;;
 esac

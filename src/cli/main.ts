@@ -3,43 +3,17 @@
  * it knows of the engine comes from that API. Only what a command needs is loaded, so that it starts quickly.
  */
 import { ApiClient } from './api/client.ts';
-import { Endpoints } from './api/endpoint.ts';
 import { entries, groups } from './command/catalog.ts';
-import { usageLine, type Command, type Entry, type Group } from './command/command.ts';
-import { FlagError, FlagSet, type Flag } from './command/flag-set.ts';
-import * as type from './command/flag-types.ts';
-import { COMMIT, PROGRAM, VERSION } from './command/program-name.ts';
+import { usageLine, type Command, type Group } from './command/command.ts';
+import { find, type Found } from './command/find.ts';
+import { FlagError, FlagSet } from './command/flag-set.ts';
+import { endpointsOf, globalFlags } from './command/global-flags.ts';
+import { COMMIT, DESCRIPTION, PROGRAM, VERSION } from './command/program-name.ts';
 import { errorText, StatusError } from './command/status-error.ts';
 import { complain, print } from './terminal/output.ts';
 
-const DESCRIPTION = 'A container engine whose heart is how containers are connected';
 const SHORT_HELP_NOTE = 'Flag shorthand -h has been deprecated, use --help\n';
 const LOG_LEVELS = ['panic', 'fatal', 'error', 'warning', 'warn', 'info', 'debug', 'trace'];
-
-const globalFlags: readonly Flag[] = [
-  { name: 'config', type: type.string, usage: 'Location of client config files', hidden: true },
-  {
-    name: 'context',
-    short: 'c',
-    type: type.string,
-    usage: 'Name of the Docker context to use to connect to the daemon (overrides CAUSEWAY_HOST and DOCKER_HOST)',
-  },
-  { name: 'debug', short: 'D', type: type.bool, usage: 'Enable debug mode: show every request' },
-  { name: 'host', short: 'H', type: type.list, usage: 'Daemon socket to connect to' },
-  {
-    name: 'log-level',
-    short: 'l',
-    type: type.string,
-    preset: 'info',
-    usage: 'Set the logging level ("debug", "info", "warn", "error", "fatal")',
-  },
-  { name: 'tls', type: type.bool, usage: 'Use TLS; implied by --tlsverify' },
-  { name: 'tlscacert', type: type.string, usage: 'Trust certs signed only by this CA' },
-  { name: 'tlscert', type: type.string, usage: 'Path to TLS certificate file' },
-  { name: 'tlskey', type: type.string, usage: 'Path to TLS key file' },
-  { name: 'tlsverify', type: type.bool, usage: 'Use TLS and verify the remote' },
-  { name: 'version', short: 'v', type: type.bool, usage: 'Print version information and quit' },
-];
 
 async function main(argv: readonly string[]): Promise<void> {
   const globals = new FlagSet(globalFlags);
@@ -54,7 +28,7 @@ async function main(argv: readonly string[]): Promise<void> {
   if (word === undefined) return complain((await rootHelp()).trimEnd());
   if (word === 'help') return helpTopic(rest);
 
-  const found = find(globals.args);
+  const found = ofScripts(word, rest) ?? find(globals.args);
   if ('group' in found) return groupUsage(found.group, found.rest);
   if (!('entry' in found)) throw await unknownCommand(PROGRAM, word, [...entries, ...groups], '');
   const command = await found.entry.load();
@@ -68,6 +42,17 @@ async function main(argv: readonly string[]): Promise<void> {
   }
   checkArguments(command, found.path, usage, flags.args);
   await call(command, found.path, flags, globals);
+}
+
+/** What nobody types: they know the table of commands, which therefore does not know them. */
+function ofScripts(word: string, rest: readonly string[]): Found | undefined {
+  const load =
+    word === '__complete'
+      ? async () => (await import('./completion/answer.ts')).completeCommand
+      : word === '__manual'
+        ? async () => (await import('./manual/write.ts')).manualCommand
+        : undefined;
+  return load && { entry: { name: word, short: '', load }, path: `${PROGRAM} ${word}`, rest };
 }
 
 async function call(command: Command, path: string, flags: FlagSet, globals: FlagSet): Promise<void> {
@@ -91,20 +76,6 @@ async function call(command: Command, path: string, flags: FlagSet, globals: Fla
   });
 }
 
-const endpointsOf = (globals: FlagSet): Endpoints =>
-  new Endpoints(
-    {
-      hosts: globals.list('host'),
-      context: globals.string('context'),
-      tls: globals.bool('tls'),
-      tlsVerify: globals.bool('tlsverify'),
-      ca: globals.string('tlscacert'),
-      cert: globals.string('tlscert'),
-      key: globals.string('tlskey'),
-    },
-    process.env,
-  );
-
 async function parseFlags(
   flags: FlagSet,
   argv: readonly string[],
@@ -125,30 +96,6 @@ async function parseFlags(
     );
   }
 }
-
-type Found =
-  | { group: Group; rest: readonly string[] }
-  | { entry: Entry; path: string; rest: readonly string[] }
-  | { nothing: true };
-
-function find(words: readonly string[]): Found {
-  const [first = '', second, ...rest] = words;
-  const group = groups.find(({ name }) => name === first);
-  if (group) {
-    const entry = second === undefined ? undefined : group.entries.find((candidate) => answersTo(candidate, second));
-    const behind = words.slice(1);
-    const { bare } = group;
-    const forHelp = behind.some((word) => word === '--help' || word === '-h');
-    if (bare && !forHelp && !(entry && bare.names(behind)))
-      return { entry: bare.entry, path: `${PROGRAM} ${bare.entry.name}`, rest: behind };
-    if (!entry) return { group, rest: behind };
-    return { entry, path: `${PROGRAM} ${group.name} ${entry.name}`, rest };
-  }
-  const entry = entries.find((candidate) => answersTo(candidate, first));
-  return entry ? { entry, path: `${PROGRAM} ${entry.name}`, rest: words.slice(1) } : { nothing: true };
-}
-
-const answersTo = ({ name, aliases }: Entry, word: string) => name === word || (aliases?.includes(word) ?? false);
 
 /** A management command without a command of its own: its help, or what is wrong with the words behind it. */
 async function groupUsage(group: Group, words: readonly string[]): Promise<void> {

@@ -82,6 +82,7 @@ export interface TerminalOptions {
   /** When the output has the first text, the second is typed; then the next pair. An empty text: a moment later. */
   readonly when: readonly (readonly [shown: string, typed: string])[];
   readonly home?: string;
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 /** The same in a pseudo-terminal of that size, made by script(1). */
@@ -90,11 +91,25 @@ export function runCausewayInTerminal(
   options: TerminalOptions,
 ): Promise<{ code: number | null; output: string }> {
   const quoted = [process.execPath, '--', join(root, 'dist/cli.cjs'), ...args].map((word) => `'${word}'`).join(' ');
-  const command = `stty rows ${options.rows} cols ${options.columns}; exec ${quoted}`;
+  return runInTerminal(`exec ${quoted}`, options);
+}
+
+/** A line of sh(1) there. */
+export function runInTerminal(
+  line: string,
+  options: TerminalOptions,
+): Promise<{ code: number | null; output: string }> {
+  const command = `stty rows ${options.rows} cols ${options.columns}; ${line}`;
   const { NODE_EXTRA_CA_CERTS: _, ...inherited } = process.env;
   return new Promise((resolve, reject) => {
     const child = spawn('script', ['--quiet', '--return', '--echo', 'never', '--command', command, '/dev/null'], {
-      env: { ...inherited, SHELL: '/bin/sh', HOME: options.home ?? '/nonexistent', CAUSEWAY_HOST: options.host },
+      env: {
+        ...inherited,
+        SHELL: '/bin/sh',
+        HOME: options.home ?? '/nonexistent',
+        CAUSEWAY_HOST: options.host,
+        ...options.env,
+      },
     });
     let output = '';
     const waiting = [...options.when];

@@ -79,6 +79,11 @@ export const entries: readonly Entry[] = [
     load: async () => (await import('../commands/version.ts')).versionCommand,
   },
   info,
+  {
+    name: 'completion',
+    short: 'Print what a shell reads to complete words',
+    load: async () => (await import('../commands/completion.ts')).completionCommand,
+  },
   { name: 'daemon', short: 'Run the engine on this machine', load: async () => (await programs()).daemonCommand },
   {
     name: 'doctor',

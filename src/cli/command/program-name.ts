@@ -9,3 +9,5 @@ export const PROGRAM = 'causeway';
 export const VERSION = typeof __CAUSEWAY_VERSION__ === 'string' ? __CAUSEWAY_VERSION__ : '0.0.0-source';
 export const COMMIT = typeof __CAUSEWAY_COMMIT__ === 'string' ? __CAUSEWAY_COMMIT__ : '';
 export const BUILT_AT = typeof __CAUSEWAY_BUILT_AT__ === 'string' ? __CAUSEWAY_BUILT_AT__ : '';
+
+export const DESCRIPTION = 'A container engine whose heart is how containers are connected';
