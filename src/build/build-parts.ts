@@ -21,6 +21,8 @@ export interface BuildParts {
   readonly cache: Pick<StepCache, 'find' | 'add' | 'hold'>;
   readonly cacheMounts: CacheMounts;
   readonly stages: readonly Stage[];
+  /** Instructions that images of others add by ONBUILD. @throws invalid where there are too many of them in all */
+  readonly countTriggers: (count: number) => void;
   readonly escape: string;
   readonly globalArgs: GlobalArgs;
   readonly platform: Platform;

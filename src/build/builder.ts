@@ -25,6 +25,7 @@ import { didYouMean } from './dockerfile/nearest-word.ts';
 import { foreignSyntax } from './dockerfile/directives.ts';
 import { expandWord } from './dockerfile/expand.ts';
 import type { StageInstruction } from './dockerfile/instruction.ts';
+import { MAX_INSTRUCTIONS } from './dockerfile/limits.ts';
 import { asItHappens, OrderedNews } from './ordered-news.ts';
 import { NamedContexts } from './named-contexts.ts';
 import { StageBuild } from './stage-build.ts';
@@ -159,6 +160,7 @@ export class Builder {
       firstSteps.set(stage.index, next);
       next += 1 + instructions.get(stage.index)!.length;
     }
+    let instructionCount = steps;
     const results = new Map<number, ImageRecord>();
     // What one stage fails with, or the client's leaving, ends the others.
     const ending = new AbortController();
@@ -171,6 +173,11 @@ export class Builder {
       cache: this.#cache,
       cacheMounts: this.#cacheMounts,
       stages: file.stages,
+      countTriggers: (added) => {
+        instructionCount += added;
+        if (instructionCount > MAX_INSTRUCTIONS)
+          throw invalid(`more than ${MAX_INSTRUCTIONS} instructions, with those that images add by ONBUILD`);
+      },
       escape: file.escape,
       globalArgs,
       platform,

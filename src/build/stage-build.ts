@@ -129,8 +129,13 @@ export class StageBuild {
     this.report({ news: 'state', imageId: this.image.id });
     // A stage of this file has run its triggers' file already: they are of images that others made.
     if (!onBuild?.length) return;
+    const triggers = onBuild.flatMap(parseTrigger);
+    parts.countTriggers(triggers.length);
     this.report({ news: 'triggers', count: onBuild.length });
-    for (const text of onBuild) for (const trigger of parseTrigger(text)) await this.#do(trigger);
+    for (const trigger of triggers) {
+      if (parts.signal.aborted) throw new BuildCancelled();
+      await this.#do(trigger);
+    }
     this.report({ news: 'state', imageId: this.image.id });
   }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { parseDockerfile } from './dockerfile/dockerfile.ts';
+import { MAX_INSTRUCTIONS } from './dockerfile/limits.ts';
 import { planStages, type PlannedStage } from './stage-graph.ts';
 import { buildStages } from './stage-pool.ts';
 
@@ -35,6 +36,14 @@ test('a stage is none before it has come, and no number is a base', () => {
   assert.throws(() => planned('FROM a AS x\nFROM b AS x'), /duplicate name x/);
   assert.throws(() => planned('FROM a', 'x'), /target stage "x" could not be found$/);
   assert.throws(() => planned('FROM a AS build', 'biuld'), /could not be found \(did you mean build\?\)$/);
+});
+
+test('a chain of stages may be as long as a file', () => {
+  const count = MAX_INSTRUCTIONS - 1;
+  const chain = Array.from({ length: count }, (_, i) => `FROM s${i} AS s${i + 1}`);
+  const stages = planned(['FROM a AS s0', ...chain].join('\n'));
+  assert.equal(stages.length, count + 1);
+  assert.deepEqual([...stages.at(-1)!.needs], [count - 1]);
 });
 
 test('two stages are built at a time, each after those that it needs', async () => {

@@ -22,17 +22,18 @@ export function planStages({ stages }: Dockerfile, target: string, facts: StageF
   checkNames(stages);
   const last = targetStage(stages, target);
   const planned = new Map<number, PlannedStage>();
-  const visit = (stage: Stage): void => {
-    if (planned.has(stage.index)) return;
+  // Files are untrusted: a chain of stages may be as long as they are, and is no reason to run out of stack.
+  const todo = [last];
+  for (let stage = todo.pop(); stage; stage = todo.pop()) {
+    if (planned.has(stage.index)) continue;
     const needs = new Set<number>();
     for (const name of facts.isReplaced(stage) ? [] : namesIn(stage, facts.baseOf)) {
       const other = stageNamed(stages, name, stage.index);
       if (other) needs.add(other.index);
     }
     planned.set(stage.index, { stage, needs });
-    for (const index of needs) visit(stages[index]!);
-  };
-  visit(last);
+    for (const index of needs) todo.push(stages[index]!);
+  }
   return [...planned.values()].sort((a, b) => a.stage.index - b.stage.index);
 }
 
@@ -60,12 +61,21 @@ function targetStage(stages: readonly Stage[], target: string): Stage {
 export const stageNames = (stages: readonly Stage[]): string[] =>
   stages.map(({ from }) => from.name).filter((name) => name !== '');
 
+/** Each list of stages by their names, made once: a file may ask for a name some hundred thousand times. */
+const named = new WeakMap<readonly Stage[], ReadonlyMap<string, Stage>>();
+
+function byName(stages: readonly Stage[]): ReadonlyMap<string, Stage> {
+  const known = named.get(stages);
+  if (known) return known;
+  const made = new Map(stages.map((stage) => [stage.from.name, stage]));
+  named.set(stages, made);
+  return made;
+}
+
 /** A stage before this one; of several things of a name, stages come first. */
 export function stageNamed(stages: readonly Stage[], name: string, before: number): Stage | undefined {
-  const named = stages.find(
-    ({ from, index }) => index < before && from.name !== '' && from.name === name.toLowerCase(),
-  );
-  if (named) return named;
+  const found = name === '' ? undefined : byName(stages).get(name.toLowerCase());
+  if (found && found.index < before) return found;
   if (!/^\d{1,5}$/.test(name)) return undefined;
   if (Number(name) === before) throw invalid(`invalid from flag value ${name}: refers to current build stage`);
   if (Number(name) > before) throw invalid(`invalid from flag value ${name}: index out of bounds`);

@@ -143,7 +143,10 @@ function walk(view: RootView, path: string, followLast: boolean): Walk {
         }
         if (++links > MAX_LINKS) {
           closeFd(step.fd);
-          throw systemError(`${asText(path)}: too many levels of symbolic links`);
+          throw systemError(
+            `${asText(path)}: too many levels of symbolic links`,
+            new KernelError('open', errnoNumber('ELOOP')),
+          );
         }
         const target = readLink(step.fd);
         closeFd(step.fd);

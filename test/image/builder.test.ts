@@ -384,3 +384,21 @@ test('what is beyond the bounds goes after a build, what was not used for longes
   assert.deepEqual(await steps(), ['a', 'd']);
   assert.deepEqual(await contexts.all(), []);
 });
+
+test('instructions that a base image adds by ONBUILD count as those of the file', async (t) => {
+  const { images, build } = await openBuilder(t);
+  const trigger = Array.from({ length: 10_001 }, () => 'LABEL a=b').join('\n');
+  const config = JSON.stringify({
+    os: 'linux',
+    config: { OnBuild: [trigger] },
+    rootfs: { type: 'layers', diff_ids: [] },
+  });
+  const { catalog } = images;
+  await catalog.pinned((pins) => catalog.register({ config, layers: [] }, ['docker.io/library/many:latest'], pins));
+  let begun = 0;
+  const count = ({ news }: BuildNews): void => {
+    if (news === 'state') begun++;
+  };
+  await assert.rejects(build('FROM many', {}, count), { kind: 'invalid', message: /^more than \d+ instructions/ });
+  assert.ok(begun <= 1, 'none of them is done');
+});

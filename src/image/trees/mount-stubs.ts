@@ -4,7 +4,7 @@
  */
 import { readdirSync } from 'node:fs';
 import { posix } from 'node:path';
-import { errorKind } from '../../base/errors.ts';
+import { codeBeneath, errorKind } from '../../base/errors.ts';
 import { removeEntry } from '../../kernel/remove-entry.ts';
 import { asBytes, evaluateInRoot, resolveInRoot } from '../../kernel/root-path.ts';
 
@@ -51,7 +51,8 @@ function look<T>(root: string, path: string, at: (found: ReturnType<typeof resol
       found.close();
     }
   } catch (error) {
-    if (errorKind(error) === 'notFound') return undefined;
+    // A step may have put a file or a circle of links in its way: what was made for the mount is elsewhere then.
+    if (errorKind(error) === 'notFound' || codeBeneath(error, ['ELOOP', 'ENOTDIR']) !== undefined) return undefined;
     throw error;
   }
 }
