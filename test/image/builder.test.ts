@@ -387,10 +387,10 @@ test('what is beyond the bounds goes after a build, what was not used for longes
 
 test('instructions that a base image adds by ONBUILD count as those of the file', async (t) => {
   const { images, build } = await openBuilder(t);
-  const trigger = Array.from({ length: 10_001 }, () => 'LABEL a=b').join('\n');
+  const trigger = Array.from({ length: 600 }, () => 'LABEL a=b').join('\n');
   const config = JSON.stringify({
     os: 'linux',
-    config: { OnBuild: [trigger] },
+    config: { OnBuild: [trigger, trigger] },
     rootfs: { type: 'layers', diff_ids: [] },
   });
   const { catalog } = images;

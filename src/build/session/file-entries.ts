@@ -41,12 +41,13 @@ export function permissionsOf({ mode }: FileStat): number {
 /** Only what has content of its own. */
 export const isFile = (stat: FileStat): boolean => typeOf(stat) === '0';
 
-/** @throws invalid for what is no plain path below the directory */
-export function checkPath(path: string): void {
+/** @throws invalid for what is no plain path below the directory, or a link that no disk could hold */
+export function checkStat({ path, linkName }: FileStat): void {
   const parts = path.split('/');
   const isPlain = parts.every((part) => part !== '' && part !== '.' && part !== '..' && part.length <= MAX_NAME_BYTES);
   if (!isPlain || path.includes('\0') || path.length > MAX_PATH_BYTES)
     throw invalid('the client sends a file whose path is none');
+  if (linkName.length > MAX_PATH_BYTES) throw invalid('the client sends a link whose target is too long');
 }
 
 const SECOND_NS = 1_000_000_000n;

@@ -9,7 +9,7 @@ import { padding, TAR_BLOCK } from '../../base/tar-headers.ts';
 import { removeFile } from '../../image/trees/context-files.ts';
 import { listTree, type ListedEntry } from '../../image/trees/tree-listing.ts';
 import type { FilePacket, FileStat, FileTransfer } from '../../model/build-client.ts';
-import { checkPath, headerOf, isFile, permissionsOf, typeOf } from './file-entries.ts';
+import { checkStat, headerOf, isFile, permissionsOf, typeOf } from './file-entries.ts';
 
 export interface ReceiveOptions {
   readonly signal: AbortSignal;
@@ -20,6 +20,8 @@ export interface ReceiveOptions {
 }
 
 const MAX_ENTRIES = 1_000_000;
+/** All of them are in memory at once: a million of a usual length take less. */
+const MAX_NAMES_BYTES = 128 * 1024 * 1024;
 /** Asked for ahead of what is written: so much, and so many. */
 const AHEAD_BYTES = 4 * 1024 * 1024;
 const AHEAD_FILES = 64;
@@ -92,13 +94,16 @@ class Receiver {
   async stats(before: Map<string, ListedEntry>): Promise<ToCome[]> {
     const changed: ToCome[] = [];
     let totalBytes = 0;
+    let names = 0;
     for (let id = 0; ; id++) {
       const next = await this.#next();
       if (next.packet === 'statsEnd') return changed;
       if (next.packet !== 'stat') throw invalid('the client sends content that nobody asked for');
       if (id >= MAX_ENTRIES) throw invalid(`the build context has more than ${MAX_ENTRIES} files`);
       const { stat } = next;
-      checkPath(stat.path);
+      checkStat(stat);
+      names += stat.path.length + stat.linkName.length;
+      if (names > MAX_NAMES_BYTES) throw invalid('the names in the build context are too long in all');
       if (isFile(stat)) {
         if (stat.sizeBytes < 0) throw invalid('the client sends a file whose size is none');
         totalBytes += stat.sizeBytes;

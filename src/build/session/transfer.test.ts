@@ -208,3 +208,13 @@ test('a client that does not keep to what it said changes nothing but its own fi
   assert.equal(readFileSync(join(to, 'short'), 'utf8'), 'a\0\0');
   assert.equal(lstatSync(join(to, 'long')).uid, 0);
 });
+
+test('what a client tells of its files takes a bounded part of the memory', async (t) => {
+  const to = temporary(t);
+  const LINK = 2 ** 27 + 0o777;
+  const link = (path: string, chars: number) => stat(path, { mode: LINK, linkName: 'x'.repeat(chars), sizeBytes: 0 });
+  await assert.rejects(received(to, [link('a', 4097), END, { packet: 'end' }]), /target is too long/);
+  const one = link('a', 4096);
+  const many = Array.from({ length: 128 * 256 }, () => one);
+  await assert.rejects(received(to, [...many, END, { packet: 'end' }]), /names in the build context are too long/);
+});
