@@ -116,15 +116,21 @@ export class Builder {
       }
       return image.id;
     } finally {
-      try {
-        await this.#steps.flush();
-        this.#cache.letGo(held);
-        this.#cache.save();
-        this.#keeper.trimSoon();
-      } finally {
-        await secrets.remove();
-        await work.remove();
-      }
+      await this.#flush();
+      this.#cache.letGo(held);
+      this.#cache.save();
+      this.#keeper.trimSoon();
+      await secrets.remove();
+      await work.remove();
+    }
+  }
+
+  /** What the image needs is on the disk by now: why a build has failed is not to be hidden by what is left of it. */
+  async #flush(): Promise<void> {
+    try {
+      await this.#steps.flush();
+    } catch (error) {
+      this.#deps.log.warn({ error: errorMessage(error) }, 'the steps of a build cannot be written as cache');
     }
   }
 

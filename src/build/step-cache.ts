@@ -111,8 +111,13 @@ export class StepCache {
     }
     // Steps without a record: of a build without cache, or one that lost a race.
     const known = new Set([...this.#steps.values()].map(({ imageId }) => imageId));
-    this.#store.release(imageIds.filter((id) => !known.has(id) && !this.#inUse.has(id)));
-    this.#trim();
+    try {
+      this.#store.release(imageIds.filter((id) => !known.has(id) && !this.#inUse.has(id)));
+      this.#trim();
+    } catch (error) {
+      // How the build came out is what counts.
+      this.#log.warn({ error: errorMessage(error) }, 'steps that no build needs stay until the next start');
+    }
   }
 
   isInUse(imageId: string): boolean {

@@ -110,8 +110,12 @@ export class BlobStore {
   /** Those of the blobs that are there are on the disk when it resolves. */
   async sync(digests: readonly string[]): Promise<void> {
     const one = async (digest: string): Promise<void> => {
-      const file = await open(this.path(digest), 'r').catch(ifThere);
-      await file?.datasync().finally(() => file.close());
+      try {
+        const file = await open(this.path(digest), 'r');
+        await file.datasync().finally(() => file.close());
+      } catch (error) {
+        ifThere(this.path(digest), error);
+      }
     };
     for (let at = 0; at < digests.length; at += SYNCED_AT_ONCE)
       await Promise.all(digests.slice(at, at + SYNCED_AT_ONCE).map(one));
@@ -129,7 +133,7 @@ export class BlobStore {
           closeSync(file);
         }
       } catch (error) {
-        ifThere(error);
+        ifThere(this.path(digest), error);
       }
     }
     if (digests.length > 0) syncDirectory(this.#directory);
@@ -174,8 +178,8 @@ export class BlobStore {
 /** Four threads do it: the disk's journal takes what comes together in one write. */
 const SYNCED_AT_ONCE = 4;
 
-function ifThere(error: unknown): undefined {
-  if (errorCode(error) !== 'ENOENT') throw error;
+function ifThere(path: string, error: unknown): void {
+  if (errorCode(error) !== 'ENOENT') throw storageError('write', path, error);
 }
 
 /** One blob being written. `abandon` after `commit` does nothing: call it in a `finally`. */

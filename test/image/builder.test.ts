@@ -402,3 +402,24 @@ test('instructions that a base image adds by ONBUILD count as those of the file'
   await assert.rejects(build('FROM many', {}, count), { kind: 'invalid', message: /^more than \d+ instructions/ });
   assert.ok(begun <= 1, 'none of them is done');
 });
+
+test('a build that fails says why, if its steps cannot be written either', async (t) => {
+  const under = await openBuilder(t);
+  const failing = t.mock.method(fs, 'fsyncSync', () => {
+    throw Object.assign(new Error('EIO'), { code: 'EIO' });
+  });
+  syncBuiltinESMExports();
+  const build = (file: string) => under.build(file, { context: under.directory, tags: ['never:1'] });
+  try {
+    await assert.rejects(build('FROM scratch\nLABEL a=b\nCOPY missing /\n'), /COPY failed/);
+    await assert.rejects(build('FROM scratch\nLABEL a=b\n'), /input\/output error/);
+  } finally {
+    failing.mock.restore();
+    syncBuiltinESMExports();
+  }
+  assert.deepEqual(under.images.list(), []);
+  const { id } = await build('FROM scratch\nLABEL a=b\n');
+  assert.equal(under.images.list().length, 1);
+  assert.deepEqual(readdirSync(join(under.directory, 'build', 'work')), []);
+  assert.ok(under.images.byId(id));
+});
