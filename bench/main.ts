@@ -23,6 +23,7 @@ import { parallelRuns, runCalls, runCallsOnUserNetwork, runFloor } from './scena
 import { crowd, rest, run, runOnUserNetwork } from './scenarios/containers.ts';
 import { files, programs } from './scenarios/files.ts';
 import { images, largeImages } from './scenarios/images.ts';
+import { gigabyteContext, manyFiles } from './scenarios/large-builds.ts';
 import { nameFlood } from './scenarios/name-flood.ts';
 import { crowdedNames, fiveHundred, names } from './scenarios/names.ts';
 import { crowdedNetwork, growths, networkCalls, networkLife } from './scenarios/networks.ts';
@@ -52,6 +53,8 @@ const SCENARIOS: readonly Scenario[] = [
   labels,
   copies,
   stages,
+  gigabyteContext,
+  manyFiles,
   networkLife,
   networkCalls,
   hundredPorts,

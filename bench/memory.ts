@@ -1,5 +1,5 @@
 /** Memory of processes, from the kernel's own counts. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 
 export interface Memory {
   /** Resident pages, those in common with others counted for each. */
@@ -22,4 +22,27 @@ export function memoryOf(pids: Iterable<number>): Memory {
     }
   }
   return { rssMb: (rssKib * 1024) / 1e6, pssMb: (pssKib * 1024) / 1e6 };
+}
+
+/** How many megabytes more the processes had at most during the work than before it, each at its own worst moment. */
+export async function peakOf<T>(
+  pids: Iterable<number>,
+  work: () => Promise<T>,
+): Promise<{ result: T; peakMb: number }> {
+  const list = [...pids];
+  for (const pid of list) writeFileSync(`/proc/${pid}/clear_refs`, '5');
+  const before = sumOf(list, 'VmRSS');
+  const result = await work();
+  return { result, peakMb: Math.max(0, (sumOf(list, 'VmHWM') - before) * 1024) / 1e6 };
+}
+
+function sumOf(pids: readonly number[], field: 'VmRSS' | 'VmHWM'): number {
+  return pids.reduce((sum, pid) => {
+    try {
+      const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+      return sum + Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0);
+    } catch {
+      return sum; // it has ended
+    }
+  }, 0);
 }

@@ -172,6 +172,28 @@ export const ROWS: readonly Row[] = [
     goal: { ratio: 0.5 },
   },
   { name: 'buildah-stages', title: 'the same by buildah alone', unit: 's', better: 'lower' },
+  {
+    name: 'build-gb',
+    title: 'API: build with COPY of 1 GB in 64 files',
+    unit: 's',
+    better: 'lower',
+    goal: { ratio: 1 },
+  },
+  {
+    name: 'memory-build-gb',
+    title: 'memory of the engine for it, at most (RSS)',
+    unit: 'MB',
+    better: 'lower',
+    goal: { value: 100 },
+  },
+  { name: 'build-100k', title: 'API: build with COPY of 100000 files', unit: 's', better: 'lower', goal: { ratio: 1 } },
+  {
+    name: 'memory-build-100k',
+    title: 'memory of the engine for it, at most (RSS)',
+    unit: 'MB',
+    better: 'lower',
+    goal: { value: 100 },
+  },
   { name: 'run-100-ports', title: 'run -d -p 8000-8099:8000-8099', unit: 's', better: 'lower', goal: { ratio: 0.03 } },
   { name: 'memory-100-ports', title: 'memory of the engine for these 100 ports (RSS)', unit: 'MB', better: 'lower' },
   {
