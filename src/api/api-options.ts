@@ -21,6 +21,8 @@ export interface ApiOptions {
   /** Versions before this one are refused; the oldest that is offered when absent or ''. */
   readonly oldestApi?: string;
   readonly experimental?: boolean;
+  /** Which builder clients are advised to use, that may use both: BuildKit's door when absent. */
+  readonly buildkitIsDefault?: boolean;
   readonly storageDriver?: string; // shown as Driver: 'overlay2' when absent
   /** Fields that API 1.52 took out of answers and old clients read stay in newer versions; false when absent. */
   readonly legacyFields?: boolean;

@@ -43,6 +43,7 @@ import { dockerInstalled } from './docker-installed.ts';
 import { engineId, findProgram, hostBasics, initProgram } from './host-facts.ts';
 import { infoFacts } from './info-facts.ts';
 import { takeInstanceLock, takeNetworkLock } from './instance-lock.ts';
+import { isFeatureOff } from './features.ts';
 import { LiveConfig } from './live-config.ts';
 import { EngineMetrics } from './metrics/engine-metrics.ts';
 import { exposition } from './metrics/exposition.ts';
@@ -350,6 +351,9 @@ async function start(
         ...build,
         get defaultRuntime() {
           return defaultRuntime();
+        },
+        get buildkitIsDefault() {
+          return !isFeatureOff(live.current, 'buildkit');
         },
         cgroupVersion: cgroupMode === 'v2' ? '2' : '1',
         oldestApi: config.minApiVersion,

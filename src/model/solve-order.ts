@@ -6,7 +6,9 @@ export type ContextSource =
   | { readonly directory: string }
   | { readonly image: string }
   | { readonly builtId: string }
-  | { readonly remote: string };
+  | { readonly remote: string }
+  /** An archive that came with the request. */
+  | { readonly archive: AsyncIterable<Buffer> };
 
 export interface SolveOrder {
   /** Of the Dockerfile in its directory. */

@@ -10,6 +10,9 @@ export const textsSchema = v.array(v.string());
 /** Caches that a build may use: of BuildKit's kinds. */
 export const cacheImportsSchema = list(fields({ Type: text(), Attrs: v.fallback(labelsSchema, {}) }));
 
+/** What becomes of a build, as clients without buildx say it. */
+export const buildOutputsSchema = list(fields({ Type: text(), Attrs: v.fallback(labelsSchema, {}) }));
+
 /** In front of the context of POST /causeway/build; values of secrets are base64. */
 export const buildExtrasSchema = fields({
   Secrets: textMap(),
@@ -38,7 +41,8 @@ export interface BuildCacheJson {
 /** A line of a build's output. */
 export interface BuildLineJson {
   stream?: string;
-  aux?: { readonly ID: string };
+  aux?: { readonly ID: string } | string;
+  id?: string;
   errorDetail?: { readonly code?: number; readonly message: string };
   error?: string;
 }

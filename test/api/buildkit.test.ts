@@ -28,6 +28,7 @@ import {
   returnRequest,
 } from '../../src/wire/buildkit/gateway.ts';
 import { secretRequest, secretResponse } from '../../src/wire/buildkit/session.ts';
+import { BUSYBOX } from './memory-backend.ts';
 import { serve } from './serve.ts';
 
 const CONTROL = '/moby.buildkit.v1.Control/';
@@ -156,7 +157,7 @@ test('a build is asked for, steered and watched, and asks its client for what it
   await build.steer('Evaluate', encode(refRequest, { ref: result.ref.id }));
   await build.steer('Return', encode(returnRequest, { result }));
   const { exporterResponse } = decode(solveResponse, await build.ask);
-  assert.deepEqual(exporterResponse, new Map([['exported', 'image one two']]));
+  assert.equal(exporterResponse.get('exported'), 'image one two');
   assert.ok(backend.calls.includes('solved one two'));
   const updates = await watching;
   const ended = updates.flatMap(({ vertexes }) => vertexes).filter(({ completed }) => completed);
@@ -297,4 +298,92 @@ test('what is no HTTP/2 ends the connection, and nothing else', async (t) => {
     await once(socket, 'close');
   }
   assert.equal((await call('GET', '/_ping')).status, 200);
+});
+
+/** The lines of an answer, those of the display decoded. */
+function told(text: string): { updates: MessageValue<typeof statusResponse>[]; others: unknown[] } {
+  const lines = text.split('\r\n').filter((line) => line !== '');
+  const all = lines.map((line) => JSON.parse(line) as { id?: string; aux?: string });
+  const isTrace = ({ id }: { id?: string }): boolean => id === 'moby.buildkit.trace';
+  return {
+    updates: all.filter(isTrace).map(({ aux }) => decode(statusResponse, Buffer.from(aux!, 'base64'))),
+    others: all.filter((line) => !isTrace(line)),
+  };
+}
+
+const oneCall = (query: Readonly<Record<string, string>>): string =>
+  `/build?${new URLSearchParams({ version: '2', ...query }).toString()}`;
+
+test('clients are advised to use BuildKit, unless the daemon is told otherwise', async (t) => {
+  const advice = async (options: object) => {
+    const { headers } = await (await serve(t, options)).call('HEAD', '/_ping');
+    return headers['builder-version'];
+  };
+  assert.equal(await advice({}), '2');
+  assert.equal(await advice({ buildkitIsDefault: false }), '1');
+});
+
+test('a build in one call is told as it goes on, and asks the session for what it needs', async (t) => {
+  const { socketPath, backend, call } = await serve(t);
+  await session(t, socketPath, 'one', { one: 'hidden' });
+  const asked = { session: 'one', remote: 'client-session', dockerfile: 'Some', t: 'mine' };
+  const { status, text } = await call('POST', oneCall(asked));
+  assert.equal(status, 200);
+  const { updates, others } = told(text);
+  assert.deepEqual(others, [{ id: 'moby.image.id', aux: { ID: BUSYBOX.id } }]);
+  assert.ok(
+    updates.some(({ vertexes }) => vertexes.some(({ name }) => name === '[internal] load build definition from Some')),
+  );
+  assert.equal(updates.flatMap(({ logs }) => logs)[0]!.text.toString(), 'secret: hidden\n');
+  assert.ok(backend.calls.includes('solved mine'));
+  const quiet = await call('POST', oneCall({ ...asked, q: '1' }));
+  assert.equal(quiet.text, `${JSON.stringify({ stream: `${BUSYBOX.id}\n` })}\r\n`);
+  const failed = told((await call('POST', oneCall({ ...asked, q: '1', target: 'x' }))).text);
+  const message = 'process "/bin/sh -c false" did not complete successfully: exit code: 1';
+  assert.deepEqual(failed.others, [{ errorDetail: { message }, error: message }]);
+  assert.ok(failed.updates.length > 0, 'a quiet build that fails is told whole');
+});
+
+test('a build in one call ends when it is cancelled by its name', async (t) => {
+  const { socketPath, backend, call } = await serve(t);
+  await session(t, socketPath, 'long');
+  const asked = request({
+    socketPath,
+    method: 'POST',
+    path: oneCall({
+      session: 'long',
+      remote: 'client-session',
+      buildid: 'mine',
+      buildargs: JSON.stringify({ forever: 'yes' }),
+    }),
+  });
+  asked.end();
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+  let text = '';
+  for await (const piece of answer) {
+    if (text === '') assert.equal((await call('POST', '/build/cancel?id=mine')).status, 200);
+    text += String(piece);
+  }
+  assert.deepEqual(told(text).others, [{ errorDetail: { message: 'context canceled' }, error: 'context canceled' }]);
+  assert.ok(backend.calls.includes('solve cancelled'));
+  assert.equal((await call('POST', '/build/cancel?id=mine')).status, 404);
+});
+
+test('the context of a build in one call comes in its body, or in a request of its own before it or after it', async (t) => {
+  const { socketPath, backend } = await serve(t);
+  await session(t, socketPath, 'loading');
+  const post = async (query: Readonly<Record<string, string>>, body = ''): Promise<number> => {
+    const asked = request({ socketPath, method: 'POST', path: oneCall(query) });
+    asked.end(body);
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+    answer.resume();
+    await once(answer, 'end');
+    return answer.statusCode!;
+  };
+  assert.equal(await post({}, 'in the body'), 200, 'no session is needed for it');
+  const build = (id: string) => post({ session: 'loading', remote: 'upload-request', buildid: id });
+  const upload = (id: string) => post({ buildid: `upload-request:${id}` }, `of ${id}`);
+  assert.deepEqual(await Promise.all([upload('first'), build('first')]), [200, 200]);
+  assert.deepEqual(await Promise.all([build('second'), upload('second')]), [200, 200]);
+  assert.deepEqual(backend.uploads.map(String), ['in the body', 'of first', 'of second']);
 });

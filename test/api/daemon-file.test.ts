@@ -43,7 +43,7 @@ const CONTENT = {
   'log-format': 'text',
   debug: false,
 };
-const NOTES = ['"exec-opts"', '"features"', '"builder"', 'insecure registry http://plain.local'];
+const NOTES = ['"exec-opts"', 'insecure registry http://plain.local'];
 
 const writeConfig = (content: object): void =>
   writeFileSync(
@@ -279,6 +279,10 @@ async function reloaded(sentence: string): Promise<void> {
     assert.ok(Date.now() < until, `no "${sentence}" in the log:\n${engine.log.slice(-2000)}`);
 }
 
+/** The one that clients use by themselves. */
+const advisedBuilder = (): string | undefined =>
+  /^Builder-Version: (\d)/im.exec(engine.host.ok('curl', '-sI', '--unix-socket', engine.socket, 'http://x/_ping'))?.[1];
+
 test('SIGHUP reloads what dockerd reloads, tells it as an event, and keeps the old where the file is bad', async () => {
   const events = spawn('nsenter', [
     `--net=${engine.host.netns}`,
@@ -303,11 +307,14 @@ test('SIGHUP reloads what dockerd reloads, tells it as an event, and keeps the o
       'max-concurrent-downloads': 7,
       'default-shm-size': '16m',
       'live-restore': true,
+      features: { buildkit: false },
       runtimes: { again: { path: 'runc', runtimeArgs: ['--debug'] } },
       dns: ['10.0.0.53'],
     };
+    assert.equal(advisedBuilder(), '2');
     writeConfig(changed);
     await reloaded('Reloaded configuration');
+    assert.equal(advisedBuilder(), '1');
     assert.deepEqual(
       [info('Labels'), info('Debug'), info('RegistryConfig.Mirrors')],
       [['rack=r8'], true, ['https://other.example.com/']],

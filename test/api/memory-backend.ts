@@ -2,6 +2,7 @@
  * A small backend behind the interface that the api declares: containers are plain child processes, everything else
  * is a list in memory. It exists to put known values and real byte streams behind the wire under test.
  */
+import { buffer } from 'node:stream/consumers';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { Readable } from 'node:stream';
@@ -85,7 +86,7 @@ const BRIDGE: NetworkRecord = {
   predefined: true,
 };
 
-const BUSYBOX: ImageRecord = {
+export const BUSYBOX: ImageRecord = {
   id: `sha256:${'a'.repeat(64)}`,
   createdAt: '2025-01-01T00:00:00Z',
   author: '',
@@ -132,6 +133,8 @@ function refuseOther(platform: Platform | undefined): void {
 }
 
 export class MemoryBackend implements Backend {
+  /** Contexts that came along with BuildKit's builds. */
+  readonly uploads: Buffer[] = [];
   readonly buildsAsked: { readonly order: BuildOrder; readonly context: Buffer }[] = [];
   readonly builds: Backend['builds'] = {
     build: async (order, body, report) => {
@@ -146,6 +149,7 @@ export class MemoryBackend implements Backend {
       return BUSYBOX.id;
     },
     solve: async (order, client, watch, signal, use) => {
+      if ('archive' in order.context) this.uploads.push(await buffer(order.context.archive));
       const phase = watch.phase(`[internal] load build definition from ${order.filename}`);
       const secret = await client.secret('one', signal);
       phase.status('transferring', 1, 1);
@@ -189,7 +193,11 @@ export class MemoryBackend implements Backend {
       const names = order.exporters.flatMap((exporter) => exporter.names);
       await use({
         imageId: BUSYBOX.id,
-        export: async (index) => new Map([['exported', `${order.exporters[index]!.kind} ${names.join(' ')}`]]),
+        export: async (index) =>
+          new Map([
+            ['exported', `${order.exporters[index]!.kind} ${names.join(' ')}`],
+            ['containerimage.digest', BUSYBOX.id],
+          ]),
       });
       this.calls.push(`solved ${names.join(' ')}`);
     },

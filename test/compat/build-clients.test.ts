@@ -1,10 +1,10 @@
 /** Images built by the clients that people have: our own command line, Compose 1 and 2, docker-py, dockerode, Testcontainers. */
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { check } from '../harness/host.ts';
+import { check, run } from '../harness/host.ts';
 import { missingClient, TEST_CLIENTS } from '../harness/test-clients.ts';
 import { PROJECT, TestEngine } from '../harness/test-engine.ts';
 
@@ -153,6 +153,75 @@ test('dockerode and Testcontainers: buildImage, fromDockerfile', PATIENCE, () =>
   );
   assert.deepEqual([ran.code, ran.out], [0, 'built\n'], ran.err);
 });
+
+/** Docker's own clients without buildx; up to 20.10 they have a client of BuildKit built in. */
+const OLD_DOCKER = '/usr/bin/docker';
+const withoutBuildx = (program: string, ...words: string[]) =>
+  engine.host.run(
+    'env',
+    `DOCKER_HOST=${engine.url}`,
+    `DOCKER_CONFIG=${directory}`,
+    'BUILDKIT_PROGRESS=plain',
+    program,
+    ...words,
+  );
+
+test('docker 28 without buildx builds by the classic builder, and says so', PATIENCE, () => {
+  const ran = check(withoutBuildx('docker', 'build', '-t', 'classic', '--build-arg', 'WHO=old', contextOf(STAGES)));
+  assert.match(ran.err, /^DEPRECATED: The legacy builder is deprecated/);
+  assert.match(ran.out, /^Step 1\/\d+ : FROM busybox AS first$/m);
+  assert.equal(engine.ok('run', '--rm', 'classic'), 'old\ncontent');
+});
+
+test(
+  'docker 20.10 without buildx builds by BuildKit: contexts of all kinds, secrets, results in a directory, failures',
+  { ...PATIENCE, skip: !isOldDocker() && `${OLD_DOCKER} is not Docker 20.10` },
+  () => {
+    const old = (...words: string[]) => check(withoutBuildx(OLD_DOCKER, 'build', ...words));
+    const context = contextOf({
+      ...STAGES,
+      secret: 'hidden',
+      Secret: 'FROM busybox\nRUN --mount=type=secret,id=one wc -c </run/secrets/one >/size\nCMD ["cat", "/size"]\n',
+    });
+    const iid = join(directory, 'old-iid');
+    const shown = old('-t', 'old', '--build-arg', 'WHO=old', '--iidfile', iid, context).err;
+    assert.match(shown, /^#\d+ \[first 2\/2\] RUN echo \$WHO >\/who$/m);
+    assert.match(shown, /^#\d+ naming to docker\.io\/library\/old/m);
+    assert.equal(engine.ok('run', '--rm', 'old'), 'old\ncontent');
+    assert.equal(engine.ok('inspect', '-f', '{{.Id}}', 'old'), readFileSync(iid, 'utf8'));
+    assert.equal(old('-q', '--build-arg', 'WHO=old', context).out.trim(), readFileSync(iid, 'utf8'));
+    old(
+      '-t',
+      'old-secret',
+      '-f',
+      join(context, 'Secret'),
+      '--secret',
+      `id=one,src=${join(context, 'secret')}`,
+      context,
+    );
+    assert.equal(engine.ok('run', '--rm', 'old-secret'), '6');
+    const out = join(directory, 'old-out');
+    old('-o', out, '--build-arg', 'WHO=there', context);
+    assert.equal(readFileSync(join(out, 'who'), 'utf8'), 'there\n');
+    const piped = (script: string) =>
+      check(
+        engine.shell(
+          `${script} | DOCKER_HOST=${engine.url} DOCKER_CONFIG=${directory} ${OLD_DOCKER} build -q -t old-piped - </dev/stdin`,
+        ),
+      );
+    piped(`tar -C ${context} -cf - Dockerfile file`);
+    assert.equal(engine.ok('run', '--rm', 'old-piped'), 'content');
+    piped(`printf 'FROM busybox\\nCMD ["echo", "from stdin"]\\n'`);
+    assert.equal(engine.ok('run', '--rm', 'old-piped'), 'from stdin');
+    const failed = withoutBuildx(OLD_DOCKER, 'build', contextOf({ Dockerfile: 'FROM busybox\nRUN exit 7\n' }));
+    assert.equal(failed.code, 1);
+    assert.match(failed.err, /^process "\/bin\/sh -c exit 7" did not complete successfully: exit code: 7$/m);
+  },
+);
+
+function isOldDocker(): boolean {
+  return existsSync(OLD_DOCKER) && /version (19\.03|20\.10)\./.test(run(OLD_DOCKER, ['--version']).out);
+}
 
 const STACK = `
 version: "3.8"

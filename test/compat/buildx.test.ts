@@ -20,6 +20,10 @@ import { missingClient, TEST_CLIENTS } from '../harness/test-clients.ts';
 import type { Ran } from '../harness/host.ts';
 import { TestEngine, until } from '../harness/test-engine.ts';
 
+function symlinkOnce(target: string, path: string): void {
+  if (!existsSync(path)) symlinkSync(target, path);
+}
+
 for (const client of ['buildx', 'buildx13'] as const)
   describe(client === 'buildx' ? 'the newest buildx' : 'buildx 0.13', { skip: missingClient(client) }, () => {
     let engine: TestEngine;
@@ -41,7 +45,6 @@ for (const client of ['buildx', 'buildx13'] as const)
     const environment = (): string[] => [
       `DOCKER_HOST=${engine.url}`,
       `DOCKER_CONFIG=${join(directory, 'config')}`,
-      'DOCKER_BUILDKIT=1',
       'BUILDKIT_PROGRESS=plain',
     ];
     const docker = (...args: string[]): Ran => engine.host.run('env', ...environment(), 'docker', ...args);
@@ -252,6 +255,55 @@ for (const client of ['buildx', 'buildx13'] as const)
       );
     });
 
+    test('a result is pushed to a registry, or loaded, and is told in files', { timeout: 120_000 }, async (t) => {
+      const config = join(directory, 'registry.yml');
+      const storage = join(directory, `registry-${client}`);
+      writeFileSync(
+        config,
+        `version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: ${storage}\nhttp:\n  addr: 127.0.0.1:5000\n`,
+      );
+      const registry = engine.host.spawn('docker-registry', ['serve', config], { stdio: 'ignore' });
+      t.after(() => void registry.kill('SIGKILL'));
+      await until('the registry serves', () => engine.host.run('curl', '-sf', 'http://127.0.0.1:5000/v2/').code === 0);
+      const context = contextOf({ Dockerfile: 'FROM busybox\nRUN echo pushed > /told\n' });
+      const name = '127.0.0.1:5000/some/pushed:1';
+      const [iid, metadata] = [join(directory, 'iid'), join(directory, 'metadata')];
+      ok('buildx', 'build', '--push', '-t', name, '--iidfile', iid, '--metadata-file', metadata, context);
+      const id = ok('image', 'inspect', '-f', '{{.Id}}', name).out.trim();
+      const told = JSON.parse(readFileSync(metadata, 'utf8')) as Record<string, string>;
+      assert.equal(readFileSync(iid, 'utf8'), id);
+      assert.equal(told['containerimage.config.digest'], id);
+      const head = ['-sI', '-H', 'Accept: application/vnd.docker.distribution.manifest.v2+json'];
+      const served = engine.host.ok('curl', ...head, 'http://127.0.0.1:5000/v2/some/pushed/manifests/1');
+      assert.equal(told['containerimage.digest'], /^docker-content-digest: (\S+)/im.exec(served)?.[1]);
+      ok('rmi', name);
+      ok('buildx', 'prune', '-a', '-f');
+      assert.equal(inImage(name, 'cat /told'), 'pushed');
+      ok('rmi', name);
+      ok('buildx', 'build', '-o', `type=image,name=${name},push=true`, context);
+      ok('buildx', 'build', '-o', 'type=registry', '-t', '127.0.0.1:5000/some/other:2', context);
+      assert.match(engine.host.ok('curl', '-sf', 'http://127.0.0.1:5000/v2/some/other/tags/list'), /"2"/);
+      ok('buildx', 'build', '--load', '-t', 'loaded', context);
+      assert.equal(inImage('loaded', 'cat /told'), 'pushed');
+      ok('buildx', 'build', '-o', 'type=cacheonly', '-t', 'unseen', context);
+      assert.notEqual(docker('image', 'inspect', 'unseen').code, 0);
+    });
+
+    test('what the engine does not offer is refused by buildx, as with Docker', { timeout: 120_000 }, () => {
+      const context = contextOf({ Dockerfile: 'FROM busybox\n' });
+      for (const [flags, words] of [
+        [['-o', `type=docker,dest=${join(directory, 'docker.tar')}`], 'Docker exporter is not supported'],
+        [['-o', `type=oci,dest=${join(directory, 'oci.tar')}`], 'OCI exporter is not supported'],
+        [['--platform', 'linux/amd64,linux/arm64'], 'Multi-platform build is not supported'],
+        [['--sbom=true'], 'Attestation is not supported'],
+        [['--cache-to', `type=local,dest=${join(directory, 'cache')}`], 'Cache export is not supported'],
+      ] as const) {
+        const refused = build(context, ...flags);
+        assert.notEqual(refused.code, 0, flags.join(' '));
+        assert.ok(refused.err.includes(`${words} for the docker driver`), refused.err);
+      }
+    });
+
     test('contexts of a name take the place of stages and images', { timeout: 120_000 }, () => {
       const named = contextOf({ 'from-the-context': 'named' });
       ok('tag', 'busybox', 'other/name');
@@ -321,6 +373,46 @@ for (const client of ['buildx', 'buildx13'] as const)
       assert.equal(inImage('baked-child', 'cat /taken'), 'base');
       assert.equal(inImage('baked-lone', 'cat /base'), 'base');
     });
+
+    for (const bake of client === 'buildx' ? [true, false] : [false])
+      test(
+        `Compose 2 builds ${bake ? 'with' : 'without'} bake, also a service from another, and before it starts them`,
+        { timeout: 300_000, skip: missingClient('compose') || missingClient('docker') },
+        () => {
+          symlinkOnce(TEST_CLIENTS.compose, join(directory, 'config/cli-plugins/docker-compose'));
+          const parent = `composed-${bake}`;
+          const stack = contextOf({
+            'compose.yaml': JSON.stringify({
+              services: {
+                one: { build: { context: '.', args: { WHO: 'compose' }, labels: { of: 'one' } }, image: parent },
+                two: {
+                  build: {
+                    dockerfile_inline: 'FROM parent\nRUN cp /who /copied\n',
+                    additional_contexts: { parent: 'service:one' },
+                  },
+                  command: 'cat /copied /file',
+                },
+              },
+            }),
+            Dockerfile: 'FROM busybox\nARG WHO\nRUN echo $WHO > /who\nCOPY file /file\nCMD ["true"]\n',
+            file: 'first\n',
+          });
+          const compose = (...words: string[]): Ran => {
+            const program = [TEST_CLIENTS.docker, 'compose', '--project-directory', stack, '-p', `built-${bake}`];
+            const ran = engine.host.run('env', ...environment(), `COMPOSE_BAKE=${bake}`, ...program, ...words);
+            assert.equal(ran.code, 0, `${words.join(' ')}: ${ran.out}${ran.err}`);
+            return ran;
+          };
+          compose('build');
+          assert.equal(inImage(parent, 'cat /who /file'), 'compose\nfirst');
+          assert.equal(ok('inspect', '-f', '{{.Config.Labels.of}}', parent).out, 'one\n');
+          writeFileSync(join(stack, 'file'), 'second\n');
+          // In the foreground it ends when all of them have.
+          assert.match(compose('up', '--build', '--no-color').out, /^two-1 +\| second$/m);
+          compose('down', '-t', '0', '--rmi', 'all');
+          assert.equal(ok('images', '-q', parent).out, '');
+        },
+      );
 
     test('the builder is listed, its cache is shown and pruned', { timeout: 120_000 }, () => {
       built(contextOf({ Dockerfile: 'FROM busybox\nRUN echo something to prune\n' }));

@@ -115,7 +115,7 @@ Values of some options have statuses of their own:
 - \`exec-opts\`: \`native.cgroupdriver=cgroupfs\` is done; \`systemd\` has no effect (cgroups are made without systemd, and \`info\` shows \`cgroupfs\`); others are refused.
 - \`storage-driver\`: \`overlay2\` is done; \`btrfs\`, \`zfs\`, \`vfs\` and \`fuse-overlayfs\` have no effect; \`aufs\`, \`devicemapper\` and \`overlay\`, which dockerd removed, are refused.
 - \`storage-opts\`: those of overlay2, btrfs, zfs and vfs have no effect; those of devicemapper are refused.
-- \`features\`: no feature of the daemon depends on one.
+- \`features\`: \`cdi\` and \`buildkit\` (\`false\`: clients are advised to use the classic builder) are done; others have no effect.
 - \`selinux-enabled\`: no effect on a host without SELinux, refused on one with it.
 - \`firewall-backend\`: \`nftables\` is done, \`iptables\` has no effect.
 

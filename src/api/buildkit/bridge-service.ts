@@ -19,7 +19,8 @@ import type { Backend } from '../backend/system.ts';
 import { builtDefinition, builtIn } from './built-definition.ts';
 import { BUILD_CAPABILITIES, FRONTEND_CAPABILITIES } from './capabilities.ts';
 import type { AskedBuild, ControlBuild, ControlBuilds } from './control-builds.ts';
-import type { SolveRequest } from './control-service.ts';
+import type { SolveRequest } from './run-solve.ts';
+import { NO_CLIENT } from './no-client.ts';
 import type { Sessions } from './sessions.ts';
 import { BuildDisplay } from './build-display.ts';
 import { workerOf } from './worker.ts';
@@ -84,14 +85,19 @@ export function bridgeMethods(needs: BridgeNeeds): [string, GrpcMethod][] {
   return Object.entries(methods).map(([name, method]) => [PREFIX + name, method]);
 }
 
-/** For a client that steers nothing: it asks for a Dockerfile's build alone. Resolves to the result's name. */
+/**
+ * For a client that steers nothing: it asks for a Dockerfile's build alone. Resolves to the result's name. `archive`: the
+ * context, where it has sent that along.
+ */
 export async function solveAlone(
   needs: BridgeNeeds,
   build: ControlBuild,
-  { frontend, frontendAttrs }: SolveRequest,
+  { frontend, frontendAttrs }: Pick<SolveRequest, 'frontend' | 'frontendAttrs'>,
+  archive?: AsyncIterable<Buffer>,
 ): Promise<string> {
   const asked = await build.asked;
-  const order = { frontend, attrs: frontendAttrs, exporters: asked.exporters, inputs: new Map<string, string>() };
+  const { exporters } = asked;
+  const order = { frontend, attrs: frontendAttrs, exporters, inputs: new Map<string, string>(), archive };
   return (await solve(needs, build, asked, order)).id;
 }
 
@@ -121,9 +127,10 @@ async function solve(
   request: SolveAsked,
 ): Promise<{ readonly id: string; readonly def: ReturnType<typeof builtDefinition> }> {
   const order = readSolveOrder(request);
-  const client = await sessions.get(session, signal);
   const left = new AbortController();
-  void client.ended.then(() => left.abort());
+  const opened = session === '' ? undefined : await sessions.get(session, signal);
+  void opened?.ended.then(() => left.abort());
+  const client = opened ?? NO_CLIENT;
   const together = AbortSignal.any([signal, left.signal]);
   const id = randomBytes(16).toString('hex');
   return await new Promise((resolve, reject) => {

@@ -70,8 +70,15 @@ export class BuildSession implements BuildClient {
   }
 
   async login(host: string, signal: AbortSignal): Promise<RegistryAuth | null> {
-    if (!this.#has(CREDENTIALS)) return null;
-    const answer = await this.#client.unary(CREDENTIALS, encode(credentialsRequest, { host }), signal);
+    // Some clients do not say what they can be asked.
+    if (this.#methods.size > 0 && !this.#has(CREDENTIALS)) return null;
+    let answer: Buffer;
+    try {
+      answer = await this.#client.unary(CREDENTIALS, encode(credentialsRequest, { host }), signal);
+    } catch (error) {
+      if (errorKind(error) === 'notImplemented') return null;
+      throw error;
+    }
     const { username, secret } = decode(credentialsResponse, answer);
     if (secret === '') return null;
     // Docker's client has a token of a login for who has no name.

@@ -1,5 +1,5 @@
 /** moby.buildkit.v1.Control: a build is asked for, watched, and its cache is looked at. */
-import { invalid, notImplemented } from '../../base/errors.ts';
+import { notImplemented } from '../../base/errors.ts';
 import type { BuildCacheRecord } from '../../model/build-cache.ts';
 import type { Backend } from '../backend/system.ts';
 import type { GrpcCall, GrpcMethod } from '../../base/grpc/grpc-server.ts';
@@ -15,20 +15,16 @@ import {
   statusRequest,
   usageRecord,
 } from '../../wire/buildkit/control.ts';
-import type { ControlBuild, ControlBuilds } from './control-builds.ts';
+import type { ControlBuilds } from './control-builds.ts';
+import { runSolve, type SolveNeeds } from './run-solve.ts';
 import { readUsageFilters } from './usage-filters.ts';
 import { timestampOf } from './timestamp.ts';
 import { buildkitVersion, workerOf } from './worker.ts';
 
-export interface ControlNeeds {
+export interface ControlNeeds extends SolveNeeds {
   readonly backend: Pick<Backend, 'builds'>;
-  readonly builds: ControlBuilds;
   readonly version: string;
-  /** Builds that no client steers: from the request to its result. */
-  readonly solve: (build: ControlBuild, request: SolveRequest, signal: AbortSignal) => Promise<string>;
 }
-
-export type SolveRequest = MessageValue<typeof solveRequest>;
 
 const PREFIX = '/moby.buildkit.v1.Control/';
 
@@ -61,53 +57,9 @@ async function answer(call: GrpcCall, message: Buffer): Promise<void> {
   await call.send(message);
 }
 
-async function solve(call: GrpcCall, { builds, solve: solveHere }: ControlNeeds): Promise<void> {
-  const request = decode(solveRequest, await call.only());
-  const { ref, session, frontend } = request;
-  const build = builds.get(ref);
-  if (build.isAsked) throw invalid(`job ID ${ref} exists`);
-  const exporters =
-    request.exporters.length > 0 || request.exporter === ''
-      ? request.exporters
-      : [{ kind: request.exporter, attrs: request.exporterAttrs }];
-  build.ask({ session, exporters, signal: call.signal });
-  try {
-    if (request.definition && request.definition.operations.length > 0)
-      throw notImplemented('This builder reads Dockerfiles: it does not take build graphs (LLB) of other frontends.');
-    const other = request.cache?.exports.find(({ kind }) => kind !== 'inline');
-    if (other) throw notImplemented(`cache exporter ${JSON.stringify(other.kind)} could not be found`);
-    const chosen = frontend === '' ? await steered(build, call.signal) : await solveHere(build, request, call.signal);
-    const responses = await exported(build, chosen, exporters.length);
-    await call.send(encode(solveResponse, { exporterResponse: responses }));
-  } finally {
-    for (const { choose } of build.results.values()) choose(false);
-    build.log.end();
-    builds.dropLater(ref, build);
-  }
-}
-
-/** The result that the client chose, which has had it built in calls of its own; '' = none. */
-async function steered(build: ControlBuild, signal: AbortSignal): Promise<string> {
-  const gone = new Promise<never>((_, reject) => {
-    const leave = (): void => reject(invalid('context canceled'));
-    if (signal.aborted) leave();
-    signal.addEventListener('abort', leave, { once: true });
-  });
-  const returned = await Promise.race([build.returned, gone]);
-  if ('error' in returned) throw returned.error;
-  return returned.ref;
-}
-
-async function exported(build: ControlBuild, chosen: string, exporters: number): Promise<ReadonlyMap<string, string>> {
-  const responses = new Map<string, string>();
-  if (chosen === '') return responses;
-  const result = build.results.get(chosen);
-  if (!result) throw invalid(`unknown reference ${JSON.stringify(chosen)}`);
-  for (let i = 0; i < exporters; i++)
-    for (const [key, value] of await result.solved.export(i)) responses.set(key, value);
-  result.choose(true);
-  await result.over;
-  return responses;
+async function solve(call: GrpcCall, needs: ControlNeeds): Promise<void> {
+  const responses = await runSolve(needs, decode(solveRequest, await call.only()), call.signal);
+  await call.send(encode(solveResponse, { exporterResponse: responses }));
 }
 
 async function status(call: GrpcCall, builds: ControlBuilds): Promise<void> {

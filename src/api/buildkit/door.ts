@@ -12,6 +12,7 @@ import { systemClock } from '../../base/clock.ts';
 import { expectHijack, takeOver } from '../hijack.ts';
 import type { TakenConnection } from '../end-connection.ts';
 import { streamOf } from '../grpc/connection-stream.ts';
+import type { OneCallOrder } from '../map/one-call-order.ts';
 import { GrpcClient } from '../grpc/grpc-client.ts';
 import { serveGrpc, type GrpcCall, type GrpcMethod } from '../../base/grpc/grpc-server.ts';
 import { bridgeMethods, solveAlone, type BridgeNeeds } from './bridge-service.ts';
@@ -19,12 +20,14 @@ import { explainBuild } from './build-errors.ts';
 import { BuildSession } from './build-session.ts';
 import { ControlBuilds } from './control-builds.ts';
 import { controlMethods } from './control-service.ts';
+import { OneCallBuilds } from './one-call-builds.ts';
 import { Sessions } from './sessions.ts';
 
 /** One to each API: its sessions and the builds that clients speak of. */
 export class BuildkitDoor {
   readonly #sessions = new Sessions();
   readonly #builds = new ControlBuilds(() => systemClock.now());
+  readonly #oneCalls = new OneCallBuilds();
 
   async session(call: Call): Promise<void> {
     const { headers } = call.request;
@@ -75,10 +78,22 @@ export class BuildkitDoor {
     });
   }
 
+  /** POST /build?version=2. */
+  async oneCall(call: Call, order: OneCallOrder): Promise<void> {
+    await this.#oneCalls.build(call, order, this.#needs(call, explainBuild(call.options.explain ?? errorMessage)));
+  }
+
+  cancel(id: string): void {
+    this.#oneCalls.cancel(id);
+  }
+
+  #needs({ backend, options: { version } }: Call, explain: (error: unknown) => string): BridgeNeeds {
+    return { backend, builds: this.#builds, sessions: this.#sessions, version, explain };
+  }
+
   #methods(call: Call, explain: (error: unknown) => string): ReadonlyMap<string, GrpcMethod> {
-    const { backend, options } = call;
-    const { version } = options;
-    const needs: BridgeNeeds = { backend, builds: this.#builds, sessions: this.#sessions, version, explain };
+    const needs = this.#needs(call, explain);
+    const { backend, version } = needs;
     return new Map<string, GrpcMethod>([
       ['/moby.buildkit.v1.Control/Session', (one) => this.#sessionInCall(one)],
       ...controlMethods({

@@ -1,5 +1,5 @@
 /** The query and headers of POST /build -> a build order. */
-import { invalid, notImplemented } from '../../base/errors.ts';
+import { invalid } from '../../base/errors.ts';
 import { parseJsonText } from '../../base/json-text.ts';
 import type { BuildExtras, BuildOrder } from '../../model/build-order.ts';
 import type { RegistryAuth } from '../../model/registry.ts';
@@ -11,8 +11,6 @@ import { readRegistryAuth } from '../registry-auth.ts';
 
 /** @throws invalid in Docker's words */
 export function readBuildOrder({ query, request }: Call, extras: BuildExtras): BuildOrder {
-  if (query.text('version') === '2')
-    throw notImplemented('BuildKit is not asked for here: its clients use POST /grpc and POST /session.');
   if (query.flag('squash')) throw invalid('squash is only supported with experimental mode');
   // Docker's are for Windows alone.
   if (query.texts('securityopt').length > 0) throw invalid('security options are not supported on linux');
@@ -38,7 +36,7 @@ export function readBuildOrder({ query, request }: Call, extras: BuildExtras): B
   };
 }
 
-function document<S extends v.GenericSchema>(
+export function document<S extends v.GenericSchema>(
   schema: S,
   text: string,
   fallback: v.InferOutput<S>,
@@ -54,12 +52,12 @@ function document<S extends v.GenericSchema>(
   return checkValue(schema, complaint, json);
 }
 
-function readArgs(text: string): ReadonlyMap<string, string | undefined> {
+export function readArgs(text: string): ReadonlyMap<string, string | undefined> {
   const args = document(buildArgsSchema, text, {}, 'error reading build args');
   return new Map(Object.entries(args).map(([name, value]) => [name, value ?? undefined]));
 }
 
-function readLimits(query: Call['query']): BuildOrder['limits'] {
+export function readLimits(query: Call['query']): BuildOrder['limits'] {
   const ulimits = document(ulimitsSchema, query.text('ulimits'), [], 'error reading ulimit settings');
   return {
     networkMode: query.text('networkmode'),

@@ -13,6 +13,8 @@ export interface SolveAsked {
   readonly exporters: readonly { readonly kind: string; readonly attrs: Attrs }[];
   /** What inputs of a name were built as. */
   readonly inputs: ReadonlyMap<string, string>;
+  /** The context, where it came with the request. */
+  readonly archive?: AsyncIterable<Buffer> | undefined;
 }
 
 const FRONTEND = 'dockerfile.v0';
@@ -24,7 +26,7 @@ const isDockerfiles = (frontend: string, attrs: Attrs): boolean =>
   frontend === FRONTEND || (frontend === 'gateway.v0' && SYNTAX.test(attrs.get('source') ?? ''));
 
 /** @throws invalid, notImplemented */
-export function readSolveOrder({ frontend, attrs, exporters, inputs }: SolveAsked): SolveOrder {
+export function readSolveOrder({ frontend, attrs, exporters, inputs, archive }: SolveAsked): SolveOrder {
   if (!isDockerfiles(frontend, attrs))
     throw notImplemented(
       frontend === ''
@@ -37,7 +39,7 @@ export function readSolveOrder({ frontend, attrs, exporters, inputs }: SolveAske
   return {
     filename: attrs.get('filename') || 'Dockerfile',
     dockerfileDirectory: attrs.get('dockerfilekey') || 'dockerfile',
-    context: mainContext(attrs, inputs),
+    context: archive ? { archive } : mainContext(attrs, inputs),
     named: namedContexts(attrs, inputs),
     args: new Map(withPrefix(attrs, 'build-arg:')),
     labels: Object.fromEntries(withPrefix(attrs, 'label:')),

@@ -1,6 +1,6 @@
 /** Image builds: by the classic API, and by BuildKit's, which its clients reach by upgrades to HTTP/2. */
 import { visibleText } from '../../base/control-characters.ts';
-import { errorMessage, invalid, notFound } from '../../base/errors.ts';
+import { errorMessage, invalid, notImplemented } from '../../base/errors.ts';
 import type { BuildExtras } from '../../model/build-order.ts';
 import { StepFailure } from '../../model/step-failure.ts';
 import type { BuildPrunedJson } from '../../wire/build.ts';
@@ -9,6 +9,7 @@ import { readFilters } from '../filters.ts';
 import { BuildAnswer } from '../build-answer.ts';
 import { readBuildExtras } from '../map/build-extras.ts';
 import { readBuildOrder } from '../map/build-order.ts';
+import { readOneCallOrder } from '../map/one-call-order.ts';
 import { buildLines, builtLines } from '../map/build-lines.ts';
 import { readPruneOptions } from '../map/build-prune.ts';
 import { BuildkitDoor } from '../buildkit/door.ts';
@@ -16,10 +17,13 @@ import type { Handler, RouteTable } from '../route-table.ts';
 
 export function addBuildRoutes(routes: RouteTable): void {
   const buildkit = new BuildkitDoor();
-  routes.add('POST', '/build', (call) => build(call, NO_EXTRAS));
-  routes.add('POST', '/causeway/build', async (call) => build(call, await readBuildExtras(call.request)));
-  routes.add('POST', '/build/cancel', () => {
-    throw notFound('build ID not found: a build by the classic builder ends with its connection');
+  routes.add('POST', '/build', (call) =>
+    asksBuildkit(call) ? buildkit.oneCall(call, readOneCallOrder(call)) : build(call, NO_EXTRAS),
+  );
+  routes.add('POST', '/causeway/build', buildWithExtras);
+  routes.add('POST', '/build/cancel', (call) => {
+    buildkit.cancel(call.query.text('id'));
+    call.replyEmpty(200);
   });
   routes.add('POST', '/build/prune', async (call) => {
     const { ids, spaceReclaimedBytes } = await call.backend.builds.pruneBuildCache(
@@ -48,7 +52,18 @@ export function addBuildRoutes(routes: RouteTable): void {
   );
 }
 
+function asksBuildkit({ query }: Call): boolean {
+  const version = query.text('version');
+  if (!['', '1', '2'].includes(version)) throw invalid(`invalid version ${JSON.stringify(version)}`);
+  return version === '2';
+}
+
 const NO_EXTRAS: BuildExtras = { secrets: new Map(), dockerfileText: undefined };
+
+async function buildWithExtras(call: Call): Promise<void> {
+  if (asksBuildkit(call)) throw notImplemented('BuildKit is asked for at POST /build.');
+  await build(call, await readBuildExtras(call.request));
+}
 
 async function build(call: Call, extras: BuildExtras): Promise<void> {
   const { response, query, request, backend, signal } = call;

@@ -32,7 +32,7 @@ function ping(call: Call): void {
   const { response } = call;
   response.setHeader('Cache-Control', 'no-cache, no-store, must-revalidate');
   response.setHeader('Pragma', 'no-cache');
-  response.setHeader('Builder-Version', '1'); // BuildKit's door is there for those who ask for it
+  response.setHeader('Builder-Version', call.options.buildkitIsDefault === false ? '1' : '2');
   response.setHeader('Swarm', 'inactive');
   response.setHeader('Content-Type', 'text/plain; charset=utf-8');
   const body = call.request.method === 'HEAD' ? '' : 'OK';

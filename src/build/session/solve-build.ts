@@ -1,5 +1,7 @@
 /** Builds as BuildKit's clients ask for them: what is on the client's machine comes over its session, when it is needed. */
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { invalid } from '../../base/errors.ts';
 import type { BuildClient } from '../../model/build-client.ts';
 import type { BuildPhase, SolveWatch } from '../../model/build-watch.ts';
@@ -9,7 +11,7 @@ import type { RegistryAuth } from '../../model/registry.ts';
 import type { ContextSource, SolvedBuild, SolveExporter, SolveOrder } from '../../model/solve-order.ts';
 import type { Builder } from '../builder.ts';
 import { fetchContext } from '../context/remote-context.ts';
-import { readDockerfile } from '../context/tar-context.ts';
+import { readDockerfile, receiveContext } from '../context/tar-context.ts';
 import { ignoreLines } from '../../base/ignore-patterns.ts';
 import type { NamedContext } from '../build-request.ts';
 import { AgentSockets } from './agent-sockets.ts';
@@ -106,6 +108,15 @@ async function mainContext(
       context: async () => (only === undefined ? path : undefined),
     };
   }
+  if ('archive' in context) {
+    const path = join(fetching.path, 'context');
+    mkdirSync(path, { mode: 0o700 });
+    const phase = fetching.watch.phase('[internal] load uploaded build context');
+    await during(phase, () =>
+      receiveContext(Readable.from(context.archive, { objectMode: false }), path, fetching.signal),
+    );
+    return { dockerfile: await readDockerfile(path, filename), context: async () => path };
+  }
   if (!('directory' in context)) throw invalid('a build needs a directory as its context');
   const { text, ignored } = await directories.dockerfile(dockerfileDirectory, filename);
   return {
@@ -124,6 +135,7 @@ function namedContexts(named: SolveOrder['named'], directories: ClientDirectorie
     if ('remote' in source) return { kind: 'remote', address: source.remote };
     if ('image' in source) return { kind: 'image', reference: source.image };
     if ('builtId' in source) return { kind: 'image', reference: source.builtId };
+    if ('archive' in source) throw invalid(`the context ${name} is an archive without a name`);
     return {
       kind: 'directory',
       open: async () => {
@@ -179,7 +191,7 @@ async function exportBuilt(
 
 /** It is in the lists when the build is over: nothing of it can fail any more. */
 function exportImage(id: string, names: readonly string[], phase: BuildPhase): ReadonlyMap<string, string> {
-  const naming = names.map((name) => `naming to ${fullName(name)}`);
+  const naming = names.map((name) => `naming to ${formatReference(parseReference(name))}`);
   for (const what of ['exporting layers', `writing image ${id}`, ...naming]) {
     phase.status(what, 0, 0);
     phase.done(what);

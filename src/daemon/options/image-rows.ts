@@ -31,7 +31,7 @@ export const IMAGE_ROWS: readonly DaemonOption[] = [
   ),
   done('storage-driver', 'text', 'Storage driver: overlay2', { short: 's', judge: judgeStorageDriver }),
   done('storage-opt', 'list', 'Storage driver options', { key: 'storage-opts', judge: judgeStorageOpts }),
-  noEffect('feature', 'switches', 'Features to turn on or off', 'of the features only cdi is one of the daemon', {
+  done('feature', 'switches', 'Features to turn on or off', {
     key: 'features',
     reloads: true,
     judge: judgeFeatures,

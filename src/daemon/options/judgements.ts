@@ -89,9 +89,11 @@ export function judgeStorageOpts(values: readonly string[]): Judgement | undefin
   );
 }
 
+const FEATURES = ['cdi=true', 'buildkit=true'];
+
 export function judgeFeatures(values: readonly string[]): Judgement | undefined {
   const on = values
-    .filter((value) => value.endsWith('=true') && value !== 'cdi=true')
+    .filter((value) => value.endsWith('=true') && !FEATURES.includes(value))
     .map((value) => value.slice(0, value.lastIndexOf('=')));
   return on.length === 0 ? DONE : without(`no feature of the daemon is turned on by ${on.sort().join(', ')}`);
 }

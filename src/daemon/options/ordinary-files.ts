@@ -193,7 +193,6 @@ export const ORDINARY_FILES: readonly OrdinaryFile[] = [
       'max-concurrent-downloads': 10,
       'max-concurrent-uploads': 10,
     },
-    noted: ['"features"'],
   },
   {
     from: "Docker Desktop's settings, copied",
@@ -202,7 +201,6 @@ export const ORDINARY_FILES: readonly OrdinaryFile[] = [
       experimental: false,
       features: { buildkit: true },
     },
-    noted: ['"features"'],
   },
   {
     from: 'the containerd image store',

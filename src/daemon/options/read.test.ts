@@ -198,7 +198,7 @@ test('settings without effect are noted, and only where they matter', () => {
   assert.deepEqual(withFile({ 'userland-proxy': false, 'raw-logs': false, containerd: '', features: {} }).notes, []);
   const { notes } = withFile({
     'userland-proxy': true,
-    features: { buildkit: true, cdi: false },
+    features: { buildkit: true, 'containerd-snapshotter': true, cdi: false },
     builder: { gc: { enabled: true }, Entitlements: { 'network-host': true } },
     'exec-opts': ['native.cgroupdriver=systemd'],
     'storage-driver': 'btrfs',
@@ -215,7 +215,7 @@ test('settings without effect are noted, and only where they matter', () => {
       '"storage-opts" has no effect',
     ],
   );
-  assert.match(notes[1]!, /by buildkit$/);
+  assert.match(notes[1]!, /by containerd-snapshotter$/);
   assert.match(flags('--userland-proxy').notes.join(), /^--userland-proxy has no effect: no proxy processes/);
 });
 

@@ -29,6 +29,21 @@ const [last] = (
 ).slice(-1);
 assert.match(last.errorDetail.message, /COPY failed: file not found in build context/);
 
+// By BuildKit, which it opens a session for.
+const byBuildkit = await docker.buildImage(
+  { context, src: ['Dockerfile', 'file'] },
+  { t: 'of-dockerode-2', version: '2', buildargs: JSON.stringify({ WHO: 'session' }) },
+);
+const { aux } = await new Promise((resolve, reject) => {
+  let image;
+  docker.modem.followProgress(
+    byBuildkit,
+    (error) => (error ? reject(error) : resolve(image)),
+    (line) => line.id === 'moby.image.id' && (image = line),
+  );
+});
+assert.equal((await docker.getImage('of-dockerode-2').inspect()).Id, aux.ID);
+
 const built = await GenericContainer.fromDockerfile(context)
   .withBuildArgs({ WHO: 'testcontainers' })
   .withTarget('last')
