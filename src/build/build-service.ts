@@ -12,6 +12,7 @@ import type { SolvedBuild, SolveOrder } from '../model/solve-order.ts';
 import type { RegistryAuth } from '../model/registry.ts';
 import type { Builder } from './builder.ts';
 import type { KeptContexts } from './session/kept-contexts.ts';
+import { orderClient } from './session/order-client.ts';
 import { solveBuild } from './session/solve-build.ts';
 import { fetchContext } from './context/remote-context.ts';
 import { readDockerfile, receiveContext } from './context/tar-context.ts';
@@ -30,6 +31,8 @@ export class BuildService {
 
   async build(order: BuildOrder, body: Readable, report: ReportNews, signal: AbortSignal): Promise<string> {
     const directory = this.#builder.makeDirectory();
+    const parts = { builder: this.#builder, kept: this.#kept, signal };
+    const { context: clients, release, ...asked } = orderClient(order, parts);
     try {
       const context = directory.path;
       // What is wrong with the request is said before anything is read.
@@ -37,27 +40,26 @@ export class BuildService {
       const platform = order.platform === '' ? undefined : parsePlatform(order.platform);
       if (platform && platform.os !== 'linux') throw invalid('operating system is not supported');
       const only = order.remote === '' ? undefined : await fetchContext(order.remote, context, signal);
-      if (order.remote === '') await receiveContext(body, context, signal);
+      if (order.remote === '' && !clients) await receiveContext(body, context, signal);
       const dockerfile = order.dockerfileText ?? only ?? (await readDockerfile(context, order.dockerfile));
       await this.#whenReady();
       return await this.#builder.build(
         {
           ...order,
           dockerfile,
-          context: async () => (only === undefined ? context : undefined),
+          ...asked,
+          context: clients ?? (async () => (only === undefined ? context : undefined)),
           noCacheStages: [],
-          contexts: new Map(),
           platform,
           secret: async (id) => order.secrets.get(id),
-          sshSocket: async () => undefined,
           auth: async (reference) => authFor(order.auths, reference),
           ordered: true,
-          publish: true,
         },
         report,
         signal,
       );
     } finally {
+      await release();
       await directory.remove();
     }
   }

@@ -25,7 +25,7 @@ import {
 import { touchBelow } from '../kernel/silent-mounts.ts';
 import { makeDirectory } from '../kernel/tree-writer.ts';
 import { extractTar } from './extract-tar.ts';
-import { goFileMode } from './go-file-mode.ts';
+import { goFileMode } from '../base/go-file-mode.ts';
 import { packDirectory, packFile } from './pack-tree.ts';
 import { TarFilter } from './tar-filter.ts';
 import type { TarEntry, TarVerdict, TarVisitor } from './tar-reader.ts';

@@ -1,4 +1,6 @@
 /** A build as the classic API asks for it. */
+import type { BuildClient } from './build-client.ts';
+import type { ContextSource } from './context-source.ts';
 import type { RegistryAuth } from './registry.ts';
 import type { ResourceSpec } from './resources.ts';
 
@@ -18,6 +20,19 @@ export interface BuildExtras {
   readonly secrets: ReadonlyMap<string, Buffer>;
   /** In place of the Dockerfile of the context. */
   readonly dockerfileText: string | undefined;
+  /** Further contexts, by their names. Directories are those of the client's session. */
+  readonly named: ReadonlyMap<string, ContextSource>;
+  /** What is on the client's machine, where it has opened a session. */
+  readonly session: OrderSession | undefined;
+}
+
+export interface OrderSession {
+  /** It knows itself what is to be left out of its directories. */
+  readonly client: BuildClient;
+  /** The context is its directory 'context', and does not come with the request. */
+  readonly hasContext: boolean;
+  /** It gets the files that were built, as an archive; the image enters no list. */
+  readonly takesFiles: boolean;
 }
 
 export interface BuildOrder extends BuildExtras {

@@ -1,14 +1,6 @@
 /** A build as BuildKit's clients ask for it: most of it is on the client's machine, and comes when it is needed. */
 import type { StepLimits } from './build-order.ts';
-
-/** 'local:NAME' of the client, an image, or what an earlier build has come to. */
-export type ContextSource =
-  | { readonly directory: string }
-  | { readonly image: string }
-  | { readonly builtId: string }
-  | { readonly remote: string }
-  /** An archive that came with the request. */
-  | { readonly archive: AsyncIterable<Buffer> };
+import type { ContextSource } from './context-source.ts';
 
 export interface SolveOrder {
   /** Of the Dockerfile in its directory. */

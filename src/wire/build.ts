@@ -1,6 +1,6 @@
 /** Builds as Docker's API spells them. */
 import * as v from 'valibot';
-import { fields, integer, list, text, textMap } from './go-fields.ts';
+import { fields, flag, integer, list, text, textMap } from './go-fields.ts';
 
 export const ulimitsSchema = list(fields({ Name: text(), Soft: integer(), Hard: integer() }));
 /** A value is null where only the name was given. */
@@ -13,10 +13,14 @@ export const cacheImportsSchema = list(fields({ Type: text(), Attrs: v.fallback(
 /** What becomes of a build, as clients without buildx say it. */
 export const buildOutputsSchema = list(fields({ Type: text(), Attrs: v.fallback(labelsSchema, {}) }));
 
-/** In front of the context of POST /causeway/build; values of secrets are base64. */
+/** In front of the context of POST /causeway/build; values of secrets are base64, those of contexts what BuildKit's clients say. */
 export const buildExtrasSchema = fields({
   Secrets: textMap(),
   Dockerfile: text(),
+  Contexts: textMap(),
+  Session: text(),
+  SessionContext: flag(),
+  SessionFiles: flag(),
 });
 
 export interface BuildPrunedJson {

@@ -52,7 +52,14 @@ before(async () => {
     const said = asked.query.has('q') && lines === BUILT ? [{ stream: `${ID}\n` }] : lines;
     response.end(said.map((line) => `${JSON.stringify(line)}\r\n`).join(''));
   };
-  engine = await FakeEngine.start({ 'POST /build': answer, 'POST /causeway/build': answer });
+  const pushed = (_: Asked, response: ServerResponse): void => void response.end('{"status":"pushed"}\n');
+  engine = await FakeEngine.start({
+    'POST /build': answer,
+    'POST /causeway/build': answer,
+    'POST /images/r.example/a/push': pushed,
+    'POST /images/r.example/b/push': pushed,
+    'GET /images/get': (_, response) => void response.end('an archive'),
+  });
 });
 beforeEach(() => {
   lines = BUILT;
@@ -234,6 +241,8 @@ describe('one context, two clients', { skip: hasDocker ? false : 'there is no do
     ['a pattern that is none', () => [contextOf({ '.dockerignore': '!\n' })]],
     ['.dockerignore that is a directory', () => [contextOf({ '.dockerignore/x': '' })]],
     ['two Dockerfiles', () => ['-f', 'x', '-'], 'FROM busybox\n'],
+    ['--squash', () => ['--squash', contextOf({})]],
+    ['--squash, whatever else is wrong', () => ['--squash=false', '/nowhere']],
   ];
   for (const [what, args, input] of refused) {
     it(`is refused: ${what}`, { timeout: 60_000 }, async () => {
@@ -385,7 +394,7 @@ describe('what the classic client of Docker has not', () => {
     await build(['-f', '-', 'https://example.com/x.git'], { input: 'FROM busybox\n' });
     const { raw, query } = engine.calls('POST /causeway/build').at(-1)!;
     assert.equal(query.get('remote'), 'https://example.com/x.git');
-    assert.deepEqual(JSON.parse(raw.toString()), { Secrets: {}, Dockerfile: 'FROM busybox\n' });
+    assert.deepEqual(JSON.parse(raw.toString()), { Dockerfile: 'FROM busybox\n' });
   });
 
   it('a compressed context is the same archive', { timeout: 60_000 }, async () => {
@@ -401,8 +410,64 @@ describe('what the classic client of Docker has not', () => {
     await build(['--metadata-file', file, '-t', 'a', '-t', 'b', contextOf({})]);
     assert.deepEqual(JSON.parse(readFileSync(file, 'utf8')), {
       'containerimage.config.digest': ID,
-      'image.name': 'a,b',
+      'containerimage.digest': ID,
+      'image.name': 'docker.io/library/a:latest,docker.io/library/b:latest',
     });
+  });
+
+  it('another daemon gets an archive, however many files there are', { timeout: 60_000 }, async () => {
+    const many = Object.fromEntries(Array.from({ length: 600 }, (_, i) => [`f${i}`, '']));
+    assert.equal((await build([contextOf(many)])).code, 0);
+    assert.equal(sent().listing.length, 601);
+  });
+
+  for (const [words, said] of [
+    [['--ssh', 'default'], /^this daemon takes no --build-context, --ssh or files as --output/],
+    [['--build-context', 'a=docker-image://b'], /^this daemon takes no --build-context/],
+    [['-o', '-'], /^this daemon takes no .* files as --output/],
+    [['--cache-to', 'type=inline'], /^cache exports \(--cache-to\) are not supported/],
+    [['-o', 'a', '-o', 'b'], /^multiple outputs are not supported/],
+    [['-o', 'dest=x'], /^type is required for output/],
+    [['-o', 'type=local'], /^dest is required for local output/],
+    [['-o', 'type=local,dest=-'], /^dest cannot be stdout for local output/],
+    [['-o', 'type=oci'], /^output type "oci" is not there: it may be image, docker, local, tar, registry/],
+    [['-o', 'type=tar,compression=zstd'], /^output tar has no attribute "compression" here/],
+    [['-o', 'type=tar,dest=/nowhere/x'], /invalid output path: stat \/nowhere: no such file or directory/],
+    [['--push'], /^tag is needed when pushing to registry/],
+    [['--push', '-o', 'type=local,dest=x'], /^push and output other than an image cannot be used together/],
+    [['--build-context', 'a'], /^invalid context value: a, expected key=value/],
+    [['--build-context', 'A=/tmp'], /^invalid context name A: /],
+    [['--build-context', 'a=/nowhere'], /^failed to get build context a: lstat \/nowhere: no such file or directory/],
+    [['--build-context', 'a=oci-layout://x'], /^OCI layouts are no contexts here/],
+    [['--ssh', 'a=/etc/passwd'], /^\/etc\/passwd is no socket of an ssh agent/],
+    [['--ssh', 'a=/nowhere'], /^failed to stat \/nowhere: stat \/nowhere: no such file or directory/],
+  ] as const)
+    it(`refused: ${words.join(' ')}`, { timeout: 60_000 }, async () => {
+      const asked = engine.calls('POST /build').length;
+      const env = { SSH_AUTH_SOCK: engine.host.replace('unix://', '') };
+      const { code, stderr } = await build([...words, contextOf({})], { env });
+      assert.equal(code, 1);
+      assert.match(stderr, said);
+      assert.equal(engine.calls('POST /build').length, asked);
+    });
+
+  it('--push: each name goes to its registry, when it is built', { timeout: 60_000 }, async () => {
+    for (const words of [
+      ['--push', '-t', 'r.example/a'],
+      ['-o', 'type=registry,name=r.example/b:2'],
+    ]) {
+      assert.equal((await build([...words, contextOf({})])).code, 0);
+    }
+    assert.equal(engine.calls('POST /images/r.example/a/push').at(-1)?.query.get('tag'), 'latest');
+    assert.equal(engine.calls('POST /images/r.example/b/push').at(-1)?.query.get('tag'), '2');
+    assert.equal(engine.calls('POST /build').at(-1)?.query.get('t'), 'r.example/b:2');
+  });
+
+  it('-o type=docker: the image is saved when it is built', { timeout: 60_000 }, async () => {
+    const { code, stdout, stderr } = await build(['-o', 'type=docker,dest=-', contextOf({})]);
+    assert.deepEqual([code, stdout], [0, 'an archive']);
+    assert.match(stderr, /Successfully built/);
+    assert.equal(engine.calls('GET /images/get').at(-1)?.query.get('names'), ID);
   });
 
   it('credentials of all registries go with it', { timeout: 60_000 }, async () => {

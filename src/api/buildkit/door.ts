@@ -8,6 +8,7 @@ import { decode, encode } from '../../wire/protobuf.ts';
 import { rpcStatus } from '../../wire/buildkit/rpc-status.ts';
 import { bytesMessage } from '../../wire/buildkit/session.ts';
 import { errorKind, errorMessage } from '../../base/errors.ts';
+import type { BuildClient } from '../../model/build-client.ts';
 import { systemClock } from '../../base/clock.ts';
 import { expectHijack, takeOver } from '../hijack.ts';
 import type { TakenConnection } from '../end-connection.ts';
@@ -35,6 +36,11 @@ export class BuildkitDoor {
     const connection = upgrade(call);
     await connection.headTaken();
     if (!connection.socket.destroyed) await this.#openSession(headers, GrpcClient.on(connection));
+  }
+
+  /** Of that session, which may be about to be opened. @throws unavailable */
+  client(name: string, signal: AbortSignal): Promise<BuildClient> {
+    return this.#sessions.get(name, signal);
   }
 
   async #openSession(headers: Headers, client: GrpcClient): Promise<void> {

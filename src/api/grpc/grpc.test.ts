@@ -69,6 +69,19 @@ test('a call that fails ends with its words, whatever is in them', async (t) => 
   assert.deepEqual(failed, [`/fail ${sentence}`]);
 });
 
+test('a call that fails while it is read ends with its words', async (t) => {
+  const { client } = await pair(t, {
+    '/fail': async (call) => {
+      for await (const _ of call.messages) throw invalid('enough of it');
+    },
+  });
+  const stream = client.stream('/fail', {}, never);
+  for (let i = 0; i < 3; i++) await stream.send(Buffer.alloc(100_000));
+  await assert.rejects(async () => {
+    for await (const _ of stream.messages);
+  }, /enough of it/);
+});
+
 test('messages go both ways at once, and a call that is cancelled tells the other side', async (t) => {
   let tellCancelled!: () => void;
   const cancelled = new Promise<void>((resolve) => (tellCancelled = resolve));

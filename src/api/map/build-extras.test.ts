@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Readable } from 'node:stream';
 import { errorKind } from '../../base/errors.ts';
+import type { BuildClient } from '../../model/build-client.ts';
 import { readBuildExtras } from './build-extras.ts';
 
 const bodyOf = (...pieces: string[]): Readable =>
@@ -16,6 +17,8 @@ async function rest(body: Readable): Promise<string> {
   return Buffer.concat(pieces).toString('latin1');
 }
 
+const noSession = async (name: string): Promise<never> => assert.fail(name);
+
 const LINE = '{"Secrets":{"a":"/wA=","b":""},"Dockerfile":"FROM x\\n"}';
 
 test('what is in front of the context is read, and the context is left as it is, however the body is cut', async () => {
@@ -24,7 +27,7 @@ test('what is in front of the context is read, and the context is left as it is,
   for (let size = 1; size <= whole.length; size++) {
     const pieces = whole.match(new RegExp(`[^]{1,${size}}`, 'g'))!;
     const body = bodyOf(...pieces);
-    const { secrets, dockerfileText } = await readBuildExtras(body);
+    const { secrets, dockerfileText } = await readBuildExtras(body, noSession);
     assert.deepEqual(
       [...secrets],
       [
@@ -39,8 +42,50 @@ test('what is in front of the context is read, and the context is left as it is,
 
 test('without a Dockerfile and without secrets there are none', async () => {
   const body = bodyOf('{}\n');
-  assert.deepEqual(await readBuildExtras(body), { secrets: new Map(), dockerfileText: undefined });
+  assert.deepEqual(await readBuildExtras(body, noSession), {
+    secrets: new Map(),
+    dockerfileText: undefined,
+    named: new Map(),
+    session: undefined,
+  });
   assert.equal(await rest(body), '');
+});
+
+test('a session is looked for by its name, and has what is not in the body', async () => {
+  const client = { sharedKey: 'here' } as BuildClient;
+  const line = {
+    Dockerfile: 'FROM x',
+    Session: 'mine',
+    SessionContext: true,
+    Contexts: { a: 'local:a', b: 'docker-image://busybox', c: 'https://example.org/x.git' },
+  };
+  const extras = await readBuildExtras(bodyOf(`${JSON.stringify(line)}\n`), async (name) => {
+    assert.equal(name, 'mine');
+    return client;
+  });
+  assert.deepEqual(extras.session, { client, hasContext: true, takesFiles: false });
+  assert.deepEqual(
+    [...extras.named],
+    [
+      ['a', { directory: 'a' }],
+      ['b', { image: 'busybox' }],
+      ['c', { remote: 'https://example.org/x.git' }],
+    ],
+  );
+});
+
+for (const [what, line] of [
+  ['its context', { Dockerfile: 'FROM x', SessionContext: true }],
+  ['a place for files', { SessionFiles: true }],
+  ['a directory', { Contexts: { a: 'local:a' } }],
+] as const)
+  test(`refused without a session: ${what} of the client's`, async () => {
+    await assert.rejects(readBuildExtras(bodyOf(`${JSON.stringify(line)}\n`), noSession), /needs a session/);
+  });
+
+test('a context of a session comes with the text of its Dockerfile', async () => {
+  const body = bodyOf('{"Session":"mine","SessionContext":true}\n');
+  await assert.rejects(readBuildExtras(body, noSession), /needs the text of a Dockerfile/);
 });
 
 for (const [what, pieces] of [
@@ -53,7 +98,7 @@ for (const [what, pieces] of [
   ['a line without end', Array.from({ length: 300 }, () => 'topsecret'.repeat(8000))],
 ] as const)
   test(`refused, without a word of it: ${what}`, async () => {
-    await assert.rejects(readBuildExtras(bodyOf(...pieces)), (error: Error) => {
+    await assert.rejects(readBuildExtras(bodyOf(...pieces), noSession), (error: Error) => {
       assert.equal(errorKind(error), 'invalid');
       assert.ok(!error.message.includes('topsecret'), error.message);
       return true;

@@ -1,7 +1,8 @@
 /** What BuildKit's clients ask of its Dockerfile frontend -> a build order. Attributes that change nothing are not read. */
 import { invalid, notImplemented } from '../../base/errors.ts';
 import { parseJsonText } from '../../base/json-text.ts';
-import type { ContextSource, SolveExporter, SolveOrder } from '../../model/solve-order.ts';
+import type { ContextSource } from '../../model/context-source.ts';
+import type { SolveExporter, SolveOrder } from '../../model/solve-order.ts';
 import { cacheImportsSchema } from '../../wire/build.ts';
 import { checkValue } from '../../wire/parse-body.ts';
 
@@ -77,8 +78,8 @@ function namedContexts(attrs: Attrs, inputs: SolveAsked['inputs']): ReadonlyMap<
   );
 }
 
-/** The forms in which clients name a context. */
-function contextSource(name: string, value: string, inputs: SolveAsked['inputs']): ContextSource {
+/** The forms in which clients name a context. @throws invalid, notImplemented */
+export function contextSource(name: string, value: string, inputs: SolveAsked['inputs']): ContextSource {
   const colon = value.indexOf(':');
   const [scheme, rest] = [value.slice(0, colon), value.slice(colon + 1)];
   switch (scheme) {

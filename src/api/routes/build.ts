@@ -20,7 +20,7 @@ export function addBuildRoutes(routes: RouteTable): void {
   routes.add('POST', '/build', (call) =>
     asksBuildkit(call) ? buildkit.oneCall(call, readOneCallOrder(call)) : build(call, NO_EXTRAS),
   );
-  routes.add('POST', '/causeway/build', buildWithExtras);
+  routes.add('POST', '/causeway/build', (call) => buildWithExtras(call, buildkit));
   routes.add('POST', '/build/cancel', (call) => {
     buildkit.cancel(call.query.text('id'));
     call.replyEmpty(200);
@@ -58,11 +58,16 @@ function asksBuildkit({ query }: Call): boolean {
   return version === '2';
 }
 
-const NO_EXTRAS: BuildExtras = { secrets: new Map(), dockerfileText: undefined };
+const NO_EXTRAS: BuildExtras = {
+  secrets: new Map(),
+  dockerfileText: undefined,
+  named: new Map(),
+  session: undefined,
+};
 
-async function buildWithExtras(call: Call): Promise<void> {
+async function buildWithExtras(call: Call, buildkit: BuildkitDoor): Promise<void> {
   if (asksBuildkit(call)) throw notImplemented('BuildKit is asked for at POST /build.');
-  await build(call, await readBuildExtras(call.request));
+  await build(call, await readBuildExtras(call.request, (name) => buildkit.client(name, call.signal)));
 }
 
 async function build(call: Call, extras: BuildExtras): Promise<void> {

@@ -87,7 +87,9 @@ async function answer(
     if (!gone.signal.aborted) failed(path, error);
     trailers = trailersOf(error, visibleText(explain(error)).slice(0, MAX_SENTENCE_CHARS), encodeStatus);
   }
-  if (!stream.destroyed) stream.end();
+  if (stream.destroyed) return;
+  stream.end();
+  stream.resume(); // what is still to come is for nobody
 }
 
 /** Clients take so much of details, and sockets of ours send so much in headers. */
@@ -116,7 +118,8 @@ async function forget(messages: AsyncIterable<Buffer>): Promise<void> {
 }
 
 function callOf(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, signal: AbortSignal): GrpcCall {
-  const messages = readFrames(stream, MAX_MESSAGE_BYTES);
+  // A method that stops reading has an answer yet to give.
+  const messages = readFrames(stream.iterator({ destroyOnReturn: false }), MAX_MESSAGE_BYTES);
   return {
     headers,
     signal,

@@ -1,6 +1,6 @@
 /** What was built goes to the client's machine, as files or as an archive. */
 import { invalid } from '../../base/errors.ts';
-import { goFileMode } from '../../image/go-file-mode.ts';
+import { goFileMode } from '../../base/go-file-mode.ts';
 import { archiveOf, contentAt, entriesOf } from '../../image/trees/tree-export.ts';
 import type { BuildClient, FileStat, FileTransfer } from '../../model/build-client.ts';
 import type { BuildPhase } from '../../model/build-watch.ts';

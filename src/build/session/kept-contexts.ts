@@ -3,7 +3,7 @@
  * it is for it; a build that begins meanwhile gets all files anew.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, renameSync, statSync, utimesSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, renameSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeTree } from '../../base/remove-tree.ts';
 import { treeSizeBytes } from '../../image/tree-size.ts';
@@ -47,7 +47,9 @@ export class KeptContexts {
       await this.#trim();
     };
     try {
-      mkdirSync(path, { recursive: true, mode: 0o700 });
+      mkdirSync(path, { recursive: true });
+      // A copy of the context as a whole has this mode; nobody else comes this far.
+      chmodSync(path, 0o755);
       await fill(path);
       return { path, release };
     } catch (error) {

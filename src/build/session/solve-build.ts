@@ -8,7 +8,8 @@ import type { BuildPhase, SolveWatch } from '../../model/build-watch.ts';
 import { formatReference, parseReference, withDefaultTag } from '../../model/image-reference.ts';
 import { parsePlatform } from '../../model/platform.ts';
 import type { RegistryAuth } from '../../model/registry.ts';
-import type { ContextSource, SolvedBuild, SolveExporter, SolveOrder } from '../../model/solve-order.ts';
+import type { ContextSource } from '../../model/context-source.ts';
+import type { SolvedBuild, SolveExporter, SolveOrder } from '../../model/solve-order.ts';
 import type { Builder } from '../builder.ts';
 import { fetchContext } from '../context/remote-context.ts';
 import { readDockerfile, receiveContext } from '../context/tar-context.ts';
@@ -48,7 +49,10 @@ export async function solveBuild(
         ...order,
         dockerfile: main.dockerfile,
         context: once(main.context),
-        contexts: namedContexts(order.named, directories),
+        contexts: namedContexts(order.named, async (name, directory) => {
+          const patterns = await directories.ignored(directory);
+          return await directories.context(directory, `[context ${name}] load from client`, patterns);
+        }),
         tags,
         ordered: false,
         publish: order.exporters.some(({ kind }) => kind === 'image'),
@@ -77,7 +81,7 @@ export async function solveBuild(
 }
 
 /** Several stages may ask for it. */
-function once<T>(make: () => Promise<T>): () => Promise<T> {
+export function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () => (made ??= make());
 }
@@ -128,7 +132,11 @@ async function mainContext(
   };
 }
 
-function namedContexts(named: SolveOrder['named'], directories: ClientDirectories): ReadonlyMap<string, NamedContext> {
+/** `open`: a directory of the client's, by the name of the context and its own. */
+export function namedContexts(
+  named: SolveOrder['named'],
+  open: (name: string, directory: string) => Promise<string>,
+): ReadonlyMap<string, NamedContext> {
   return new Map([...named].map(([name, source]): [string, NamedContext] => [name, contextOf(name, source)]));
 
   function contextOf(name: string, source: ContextSource): NamedContext {
@@ -136,13 +144,7 @@ function namedContexts(named: SolveOrder['named'], directories: ClientDirectorie
     if ('image' in source) return { kind: 'image', reference: source.image };
     if ('builtId' in source) return { kind: 'image', reference: source.builtId };
     if ('archive' in source) throw invalid(`the context ${name} is an archive without a name`);
-    return {
-      kind: 'directory',
-      open: async () => {
-        const patterns = await directories.ignored(source.directory);
-        return await directories.context(source.directory, `[context ${name}] load from client`, patterns);
-      },
-    };
+    return { kind: 'directory', open: () => open(name, source.directory) };
   }
 }
 

@@ -125,7 +125,7 @@ export class ApiClient {
   async hijack(path: string, init: RequestInit = {}): Promise<Hijacked> {
     const connection = await this.#connect();
     const answer = await new Promise<Hijacked | IncomingMessage>((resolve, reject) => {
-      const headers = { Connection: 'Upgrade', Upgrade: 'tcp' };
+      const headers = { Connection: 'Upgrade', Upgrade: 'tcp', ...init.headers };
       const { request, payload } = this.#prepare(connection, 'POST', path, { ...init, headers }, false);
       request.on('upgrade', (response, socket, head) =>
         resolve({

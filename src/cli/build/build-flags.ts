@@ -5,13 +5,20 @@ import * as type from '../command/flag-types.ts';
 import { checkEnv, checkExtraHost, checkLabel } from '../container/flag-checks.ts';
 import { ulimitType } from '../container/ulimit-flag.ts';
 import { secretType } from './secret-flag.ts';
+import { sshType } from './ssh-flag.ts';
 
 const PROGRESS_KINDS = ['auto', 'plain', 'tty', 'quiet'];
 
 export const buildFlags: readonly Flag[] = [
   { name: 'add-host', type: type.list, check: checkExtraHost, usage: 'Add a custom host-to-IP mapping ("host:ip")' },
   { name: 'build-arg', type: type.list, check: checkEnv, usage: 'Set build-time variables' },
+  { name: 'build-context', type: type.texts, usage: 'Additional build contexts (e.g., name=path)' },
   { name: 'cache-from', type: type.strings, usage: 'Images to consider as cache sources' },
+  {
+    name: 'cache-to',
+    type: type.texts,
+    usage: 'Cache export destinations (not supported: the daemon keeps the cache)',
+  },
   {
     name: 'cgroup-parent',
     type: type.string,
@@ -30,6 +37,7 @@ export const buildFlags: readonly Flag[] = [
   { name: 'isolation', type: type.string, usage: 'Container isolation technology' },
   { name: 'label', type: type.list, check: checkLabel, usage: 'Set metadata for an image' },
   { name: 'memory', short: 'm', type: type.bytes, usage: 'Memory limit' },
+  { name: 'load', type: type.bool, usage: 'Shorthand for "--output=type=docker"' },
   {
     name: 'memory-swap',
     type: type.bytesOrUnlimited,
@@ -43,6 +51,12 @@ export const buildFlags: readonly Flag[] = [
     usage: 'Set the networking mode for the RUN instructions during build',
   },
   { name: 'no-cache', type: type.bool, usage: 'Do not use cache when building the image' },
+  {
+    name: 'output',
+    short: 'o',
+    type: type.texts,
+    usage: 'Output destination (format: "type=local,dest=path")',
+  },
   { name: 'platform', type: type.string, usage: 'Set platform if server is multi-platform capable' },
   {
     name: 'progress',
@@ -52,6 +66,7 @@ export const buildFlags: readonly Flag[] = [
     usage: 'Set type of progress output ("auto", "plain", "tty", "quiet")',
   },
   { name: 'pull', type: type.bool, usage: 'Always attempt to pull a newer version of the image' },
+  { name: 'push', type: type.bool, usage: 'Shorthand for "--output=type=registry"' },
   {
     name: 'quiet',
     short: 'q',
@@ -72,6 +87,11 @@ export const buildFlags: readonly Flag[] = [
   { name: 'security-opt', type: type.strings, usage: 'Security options' },
   { name: 'shm-size', type: type.bytes, usage: 'Size of "/dev/shm"' },
   { name: 'squash', type: type.bool, usage: 'Squash newly built layers into a single new layer' },
+  {
+    name: 'ssh',
+    type: sshType,
+    usage: 'SSH agent socket to expose to the build (format: "default|<id>=<socket>")',
+  },
   {
     name: 'tag',
     short: 't',

@@ -10,14 +10,20 @@ const unlessZero = (value: number): number | undefined => (value === 0 ? undefin
 const json = (value: object): string | undefined =>
   Object.keys(value).length === 0 ? undefined : JSON.stringify(value);
 
-/** `dockerfile`: its name in the context; '' = the usual one. */
-export function buildQuery(flags: FlagSet, dockerfile: string, remote: string): Query {
+export interface BuildPlace {
+  /** Its name in the context; '' = the usual one. */
+  readonly dockerfile: string;
+  readonly remote: string;
+  readonly tags: readonly string[];
+}
+
+export function buildQuery(flags: FlagSet, { dockerfile, remote, tags }: BuildPlace): Query {
   const platform = flags.string('platform') || (process.env['DOCKER_DEFAULT_PLATFORM'] ?? '');
   if (platform !== '') checkPlatform(platform);
   const network = flags.string('network');
   const isolation = flags.string('isolation').toLowerCase();
   return {
-    t: flags.list('tag'),
+    t: tags,
     securityopt: flags.list('security-opt'),
     extrahosts: flags.list('add-host'),
     q: flags.bool('quiet') || undefined,

@@ -3,12 +3,9 @@
  * directories on the way, and a piece of one file. As from Docker's client: sorted by name, all of root's, hard links as
  * such, without sockets.
  */
-import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
-import type { Stats } from 'node:fs';
-import type { IgnorePatterns, ParentMatches } from '../../base/ignore-patterns.ts';
+import { closeSync, readlinkSync, readSync } from 'node:fs';
 import { formatTarHeader, padding, TAR_BLOCK, type TarHeader } from '../../base/tar-headers.ts';
-import { StatusError } from '../command/status-error.ts';
-import { goFileError } from '../container/variable-file.ts';
+import { deviceOf, entriesOf, openEntry, shortened, type Entry, type SentDirectory } from './context-entries.ts';
 
 /** A file that is put in, or in place of the one of that name. */
 interface AddedFile {
@@ -16,12 +13,7 @@ interface AddedFile {
   readonly content: Buffer;
 }
 
-interface ArchiveOptions {
-  /** Absolute. */
-  readonly directory: string;
-  readonly patterns: IgnorePatterns;
-  /** Sent although the patterns leave them out: the builder needs them, and drops them itself. */
-  readonly kept: readonly string[];
+interface ArchiveOptions extends SentDirectory {
   readonly added: readonly AddedFile[];
 }
 
@@ -52,83 +44,6 @@ function* addedFile({ name, content }: AddedFile, pieces: Pieces): Generator<Buf
   yield* pieces.add(padding(content.length));
 }
 
-interface Entry {
-  /** As text, for patterns and messages. */
-  readonly name: string;
-  /** As the system has it: names need not be UTF-8. */
-  readonly path: Buffer;
-  readonly archived: string; // latin1
-  readonly stats: Stats;
-  readonly linkTo: string | undefined; // a name of the same file that came before
-}
-
-/** What is sent, directories before what is in them. */
-function* entriesOf({ directory, patterns, kept }: ArchiveOptions): Generator<Entry> {
-  const links = new Map<string, string>();
-  /** Directories on the way that are left out: they come with what is kept below them, if there is anything. */
-  const pending: Entry[] = [];
-  const leadsToKept = (name: string) => kept.some((path) => path.startsWith(`${name}/`));
-  function* walk(path: Buffer, archived: Buffer | undefined, parent: ParentMatches | undefined): Generator<Entry> {
-    for (const one of namesIn(path)) {
-      const inArchive = archived ? joined(archived, one) : one;
-      const name = inArchive.toString();
-      const { ignored, matches } = patterns.test(name, parent);
-      const isLeftOut = ignored && !kept.includes(name);
-      // Of what is left out nothing is asked of the system, unless there may be something below it.
-      if (isLeftOut && !patterns.mayKeepBelow(name) && !leadsToKept(name)) continue;
-      const below = joined(path, one);
-      const stats = statsOf(below);
-      if (!stats || stats.isSocket() || (isLeftOut && !stats.isDirectory())) continue;
-      const entry = { name, path: below, archived: inArchive.toString('latin1'), stats };
-      if (isLeftOut) pending.push({ ...entry, linkTo: undefined });
-      else {
-        yield* pending.splice(0);
-        yield { ...entry, linkTo: firstName(links, stats, entry.archived) };
-      }
-      if (!stats.isDirectory()) continue;
-      yield* walk(below, inArchive, matches);
-      if (isLeftOut && pending.at(-1)?.name === name) pending.pop();
-    }
-  }
-  yield* walk(Buffer.from(directory), undefined, undefined);
-}
-
-/** By name as Go sorts, byte by byte. */
-function namesIn(path: Buffer): Buffer[] {
-  try {
-    return readdirSync(path, 'buffer').toSorted((a, b) => Buffer.compare(a, b));
-  } catch (error) {
-    throw failure(error, path, `can't stat '${path.toString()}'`, 'open');
-  }
-}
-
-function statsOf(path: Buffer): Stats | undefined {
-  try {
-    return lstatSync(path, { throwIfNoEntry: false });
-  } catch (error) {
-    throw failure(error, path, `can't stat '${path.toString()}'`, 'lstat');
-  }
-}
-
-/** The name under which a file with several names came before. */
-function firstName(links: Map<string, string>, stats: Stats, archived: string): string | undefined {
-  if (!stats.isFile() || stats.nlink < 2) return undefined;
-  const key = `${stats.dev}:${stats.ino}`;
-  const first = links.get(key);
-  if (first === undefined) links.set(key, archived);
-  return first;
-}
-
-const SLASH = Buffer.from('/');
-const joined = (directory: Buffer, name: Buffer): Buffer => Buffer.concat([directory, SLASH, name]);
-
-function failure(error: unknown, path: Buffer, forbidden: string, call: string): StatusError {
-  const isForbidden = ['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '');
-  return new StatusError(
-    `error checking context: ${isForbidden ? forbidden : goFileError(error, call, path.toString())}`,
-  );
-}
-
 /** An entry in the archive, its content included. */
 function* packed(entry: Entry, pieces: Pieces): Generator<Buffer> {
   const { path, archived, stats, linkTo } = entry;
@@ -145,17 +60,10 @@ function* packed(entry: Entry, pieces: Pieces): Generator<Buffer> {
   return yield* pieces.add(header({ ...plain, type, ...deviceOf(stats.rdev) }));
 }
 
-function* packedFile({ path, archived }: Entry, pieces: Pieces): Generator<Buffer> {
-  let fd: number;
+function* packedFile(entry: Entry, pieces: Pieces): Generator<Buffer> {
+  const { path, archived } = entry;
+  const { fd, stats } = openEntry(entry);
   try {
-    // What is put there meanwhile is neither followed nor waited for.
-    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY);
-  } catch (error) {
-    throw failure(error, path, `no permission to read from '${path.toString()}'`, 'open');
-  }
-  try {
-    const stats = fstatSync(fd);
-    if (!stats.isFile()) throw new StatusError(`${path.toString()} is replaced while it is read`);
     const mtimeS = Math.floor(stats.mtimeMs / 1000);
     yield* pieces.add(header({ name: archived, mode: stats.mode & 0o7777, mtimeS, sizeBytes: stats.size }));
     yield* pieces.read(fd, stats.size, path);
@@ -178,12 +86,6 @@ const header = (fields: Partial<TarHeader> & Pick<TarHeader, 'name' | 'mode' | '
     ...fields,
   });
 
-/** As the C library takes device numbers apart. */
-const deviceOf = (rdev: number): Pick<TarHeader, 'deviceMajor' | 'deviceMinor'> => ({
-  deviceMajor: (Math.floor(rdev / 256) & 0xfff) + (Math.floor(rdev / 2 ** 44) << 12),
-  deviceMinor: (rdev & 0xff) + (Math.floor(rdev / 2 ** 12) & 0xfff00),
-});
-
 /** What is added comes out in pieces of one size: ten thousand small files are not thirty thousand writes. */
 class Pieces {
   #piece = Buffer.allocUnsafe(PIECE_BYTES);
@@ -202,7 +104,7 @@ class Pieces {
     for (let left = sizeBytes; left > 0;) {
       const room = Math.min(left, PIECE_BYTES - this.#used);
       const count = readSync(fd, this.#piece, this.#used, room, null);
-      if (count === 0) throw new StatusError(`${path.toString()} has become shorter while it is read`);
+      if (count === 0) throw shortened(path);
       left -= count;
       yield* this.#take(count);
     }

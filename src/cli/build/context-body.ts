@@ -10,6 +10,7 @@ import { parseTarHeader, TAR_BLOCK } from '../../base/tar-headers.ts';
 import { StatusError } from '../command/status-error.ts';
 import { goFileError } from '../container/variable-file.ts';
 import { contextArchive, fileArchive } from './context-archive.ts';
+import type { SentDirectory } from './context-entries.ts';
 import { isOutside, type ContextSource } from './context-source.ts';
 
 /** The builder takes less. */
@@ -25,17 +26,24 @@ export interface ContextBody {
   readonly remote: string;
   /** The text of a Dockerfile for a context that the daemon fetches. */
   readonly text: string | undefined;
+  /** In place of `pieces`, for a daemon that asks for what it has not: without what is to be left out. */
+  readonly asked: AskedContext | undefined;
+}
+
+export interface AskedContext extends SentDirectory {
+  /** Reads the Dockerfile, which need not be in the directory. @throws StatusError */
+  readonly dockerfileText: () => string;
 }
 
 /** `file`: the value of --file. @throws StatusError */
 export async function openContext(source: ContextSource, file: string): Promise<ContextBody> {
-  const plain = { remote: '', text: undefined };
+  const plain = { remote: '', text: undefined, asked: undefined };
   switch (source.from) {
     case 'stdin':
       return { ...plain, ...(await stdinContext(file)) };
     case 'remote': {
       const text = file === '-' ? (await dockerfileFromStdin()).toString() : undefined;
-      return { pieces: undefined, dockerfile: text === undefined ? file : '', remote: source.address, text };
+      return { ...plain, pieces: undefined, dockerfile: text === undefined ? file : '', remote: source.address, text };
     }
     case 'directory': {
       const { directory, dockerfile } = source;
@@ -51,8 +59,15 @@ function directoryContext(directory: string, dockerfile: string, content: Buffer
   const own = content ? undefined : ignoreFile(directory, `${dockerfile}.dockerignore`);
   const general = ignoreFile(directory, '.dockerignore');
   const patterns = patternsOf((own ?? general)?.toString() ?? '');
+  const asked = {
+    directory,
+    patterns,
+    kept: [],
+    dockerfileText: () => (content ?? readHere(join(directory, dockerfile))).toString(),
+  };
   if (!content)
     return {
+      asked,
       dockerfile,
       pieces: contextArchive({ directory, patterns, kept: ['.dockerignore', dockerfile], added: [] }),
     };
@@ -63,7 +78,12 @@ function directoryContext(directory: string, dockerfile: string, content: Buffer
     { name, content },
     { name: '.dockerignore', content: ignore },
   ];
-  return { dockerfile: name, pieces: contextArchive({ directory, patterns, kept: [], added }) };
+  return { asked, dockerfile: name, pieces: contextArchive({ directory, patterns, kept: [], added }) };
+}
+
+/** A further context: what its own .dockerignore leaves out is not there. @throws StatusError */
+export function namedDirectory(directory: string): SentDirectory {
+  return { directory, patterns: patternsOf(ignoreFile(directory, '.dockerignore')?.toString() ?? ''), kept: [] };
 }
 
 function ignoreFile(directory: string, name: string): Buffer | undefined {

@@ -9,6 +9,8 @@ import { BuildView } from './build-view.ts';
 
 export interface Reporter {
   readonly sending: (bytes: number, isAll: boolean) => void;
+  /** The same of files that the daemon asks for in the middle of a build. */
+  readonly asked: (bytes: number, isAll: boolean) => void;
   readonly show: (message: Message) => void;
   /** Returns what a quiet build said. */
   end(failed: boolean): string;
@@ -19,39 +21,44 @@ const MAX_HELD_CHARS = 16 * 1024 * 1024;
 const DEFAULT_WIDTH = 80;
 const SENDING_EVERY_MS = 100;
 
-export function reporter(flags: FlagSet): Reporter {
+/** `fd`: standard error where standard output is for what was built. */
+export function reporter(flags: FlagSet, fd: 1 | 2 = 1): Reporter {
   const progress = flags.string('progress');
-  if (flags.bool('quiet') || progress === 'quiet') return quietReporter();
-  const isScreen = progress === 'tty' || (progress === 'auto' && isTerminal(1) && process.env['TERM'] !== 'dumb');
-  return isScreen ? screenReporter() : plainReporter();
+  if (flags.bool('quiet') || progress === 'quiet') return quietReporter(fd);
+  const isScreen = progress === 'tty' || (progress === 'auto' && isTerminal(fd) && process.env['TERM'] !== 'dumb');
+  return isScreen ? screenReporter(fd) : plainReporter(fd);
 }
 
 const sendingText = (bytes: number) => `Sending build context to Causeway daemon ${humanSize(bytes).padStart(8)}`;
 
-function quietReporter(): Reporter {
+function quietReporter(fd: 1 | 2): Reporter {
   let held = '';
   const hold = (text: string) => {
     if (held.length < MAX_HELD_CHARS) held += text;
   };
   let sent = '';
+  const sending = (bytes: number, isAll: boolean): void => {
+    if (isAll) sent = `${sendingText(bytes)}\r\r\n`;
+  };
   return {
-    sending: (bytes, isAll) => {
-      if (isAll) sent = `${sendingText(bytes)}\r\r\n`;
-    },
-    show: progressLines(1, false, hold, true),
+    sending,
+    asked: sending,
+    show: progressLines(fd, false, hold, true),
     end: (failed) => {
       if (failed) writeAll(2, `${sent}${held}`);
-      else writeAll(1, held);
+      else writeAll(fd, held);
       return held;
     },
   };
 }
 
-function plainReporter(): Reporter {
-  const terminal = isTerminal(1);
+function plainReporter(fd: 1 | 2): Reporter {
+  const terminal = isTerminal(fd);
+  const write = (text: string): void => writeAll(fd, text);
   return {
-    sending: sendingLine(terminal, (text) => writeAll(1, text)),
-    show: progressLines(1, terminal, (text) => writeAll(1, text), true),
+    sending: sendingLine(terminal, write),
+    asked: sendingLine(terminal, write),
+    show: progressLines(fd, terminal, write, true),
     end: () => '',
   };
 }
@@ -67,11 +74,12 @@ function sendingLine(terminal: boolean, write: (text: string) => void): Reporter
   };
 }
 
-function screenReporter(): Reporter {
-  const write = (text: string) => writeAll(1, text);
-  const view = new BuildView({ width: () => screenWidth() ?? DEFAULT_WIDTH, write, now: () => performance.now() });
+function screenReporter(fd: 1 | 2): Reporter {
+  const write = (text: string) => writeAll(fd, text);
+  const view = new BuildView({ width: () => screenWidth(fd) ?? DEFAULT_WIDTH, write, now: () => performance.now() });
   return {
     sending: sendingLine(true, write),
+    asked: (bytes) => view.take({ id: 'context', status: `sent ${humanSize(bytes)}` }),
     show: (message) => view.take(message),
     end: (failed) => {
       view.end(failed);

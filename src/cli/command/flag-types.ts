@@ -95,6 +95,7 @@ const appended = (raw: string, before: unknown, check: ((value: string) => strin
 ];
 
 export const list: FlagType = { label: 'list', zero: [], set: appended };
+export const texts: FlagType = { label: 'stringArray', zero: [], set: appended };
 
 /** A list whose words may hold several, separated by commas. */
 export const strings: FlagType = {

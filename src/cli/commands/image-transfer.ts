@@ -2,12 +2,12 @@
 import { familiarName, formatReference, parseReference, withDefaultTag } from '../../model/image-reference.ts';
 import { imagePath } from '../api/image-path.ts';
 import { platformQuery } from '../api/platform.ts';
-import { authHeader } from '../api/registry-auth.ts';
 import type { Call, Command } from '../command/command.ts';
 import type { Flag } from '../command/flag-set.ts';
 import * as type from '../command/flag-types.ts';
 import { StatusError } from '../command/status-error.ts';
 import { pullImage } from '../image/pull.ts';
+import { pushImage } from '../image/push.ts';
 import { showProgress } from '../terminal/json-progress.ts';
 import { printLine } from '../terminal/output.ts';
 import { checkOutput, saveStream } from '../terminal/stream-out.ts';
@@ -65,15 +65,7 @@ export const pushCommand: Command = {
       throw new StatusError("tag can't be used with --all-tags/-a");
     const reference = allTags ? given : withDefaultTag(given);
     if (!allTags && given.tag === '' && !flags.bool('quiet')) printLine('Using default tag: latest');
-    const name = familiarName(reference);
-    const response = await client.send('POST', `${imagePath(name)}/push`, {
-      query: {
-        tag: allTags ? undefined : reference.tag || undefined,
-        platform: platformQuery(flags.string('platform')),
-      },
-      headers: await authHeader(reference.domain),
-    });
-    await showProgress(response, { quiet: flags.bool('quiet') });
+    await pushImage(client, reference, { platform: flags.string('platform'), quiet: flags.bool('quiet') });
     if (flags.bool('quiet')) printLine(formatReference({ ...reference, digest: '' }));
   },
 };

@@ -1,10 +1,10 @@
 /** What the terminal on standard output is like. */
 import { isTerminal } from './terminal-device.ts';
 
-/** Columns; undefined: standard output is no terminal, or does not say. */
-export function screenWidth(): number | undefined {
-  if (!isTerminal(1)) return undefined;
-  const { columns } = process.stdout;
+/** Columns; undefined: it is no terminal, or does not say. */
+export function screenWidth(fd: 1 | 2 = 1): number | undefined {
+  if (!isTerminal(fd)) return undefined;
+  const { columns } = fd === 1 ? process.stdout : process.stderr;
   return columns > 0 ? columns : undefined;
 }
 
