@@ -167,7 +167,8 @@ export class Builder {
       next += 1 + instructions.get(stage.index)!.length;
     }
     let instructionCount = steps;
-    const results = new Map<number, ImageRecord>();
+    /** Only their ids: there may be as many as the file has lines, each with a long configuration. */
+    const results = new Map<number, string>();
     // What one stage fails with, or the client's leaving, ends the others.
     const ending = new AbortController();
     const together = AbortSignal.any([signal, ending.signal]);
@@ -189,7 +190,7 @@ export class Builder {
       platform,
       contexts,
       signal: together,
-      stageImage: async (index) => builtStage(results, file.stages[index]!),
+      stageImage: async (index) => this.#builtStage(results, file.stages[index]!),
       image: (reference, wanted, tell) =>
         this.#image(request, reference, wanted ?? request.platform, {
           report: tell,
@@ -200,7 +201,7 @@ export class Builder {
     const order = planned.map(({ stage }) => stage.index);
     const news = request.ordered ? new OrderedNews(order, report) : asItHappens(report);
     const lastSteps = new Map<number, string>();
-    const build = async ({ stage }: PlannedStage): Promise<ImageRecord> => {
+    const build = async ({ stage }: PlannedStage): Promise<void> => {
       const order = {
         stage,
         base: bases.get(stage.index)!,
@@ -211,8 +212,7 @@ export class Builder {
       };
       try {
         const image = await new StageBuild(parts, order, news.of(stage.index)).run();
-        results.set(stage.index, image);
-        return image;
+        results.set(stage.index, image.id);
       } catch (error) {
         ending.abort();
         throw error;
@@ -220,11 +220,18 @@ export class Builder {
         news.end(stage.index);
       }
     };
-    const done = await buildStages(planned, build);
+    await buildStages(planned, build);
     const unused = globalArgs.unused();
     if (unused.length > 0)
       report({ news: 'warning', id: '', text: `One or more build-args [${unused.join(' ')}] were not consumed` });
-    return done.get(planned.at(-1)!.stage.index)!;
+    return this.#builtStage(results, planned.at(-1)!.stage);
+  }
+
+  /** What only shows while a stage is built (a trigger of its base, a variable) names stages too late for the plan. */
+  #builtStage(results: ReadonlyMap<number, string>, { from, index }: Stage): ImageRecord {
+    const image = this.#steps.find(results.get(index) ?? '');
+    if (!image) throw invalid(`stage ${from.name || index} has not been built: nothing that is known before needs it`);
+    return image;
   }
 
   async #image(
@@ -285,13 +292,6 @@ function platformArgs(target: Platform): ReadonlyMap<string, string> {
     [`${name}VARIANT`, variant],
   ];
   return new Map([...of('BUILD', HOST_PLATFORM), ...of('TARGET', target)]);
-}
-
-/** What only shows while a stage is built (a trigger of its base, a variable) names stages too late for the plan. */
-function builtStage(results: ReadonlyMap<number, ImageRecord>, { from, index }: Stage): ImageRecord {
-  const image = results.get(index);
-  if (!image) throw invalid(`stage ${from.name || index} has not been built: nothing that is known before needs it`);
-  return image;
 }
 
 /** The labels of the request are the last of the target's; what is replaced has no instructions of its own. */

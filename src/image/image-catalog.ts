@@ -53,7 +53,7 @@ export class ImageCatalog {
     mkdirSync(this.initDirectory(), { recursive: true, mode: 0o711 });
     this.log = log;
     this.blobs = new BlobStore(root);
-    this.#configs = new ImageConfigs(this.blobs);
+    this.#configs = new ImageConfigs(this.blobs, (id) => this.#records.delete(id));
     this.layers = new LayerStore(root, log);
     this.#index = ImageIndex.open(root);
     this.#index.beforeWriting = () => this.#configs.syncNow();
@@ -428,7 +428,7 @@ export class ImageCatalog {
   }
 
   #dropUnusedLayers(images: ReadonlyMap<string, StoredImage>, layers: Map<string, StoredLayer>): void {
-    const used = new Set([...images.keys()].flatMap((id) => this.#config(id).diffIds));
+    const used = new Set([...images.values()].flatMap(({ id, parent }) => this.#configs.diffIds(id, parent)));
     for (const diffId of layers.keys()) if (!used.has(diffId)) layers.delete(diffId);
   }
 

@@ -5,30 +5,64 @@ import { parseImageConfig, type ParsedImageConfig } from './image-config.ts';
 
 type Entry = ParsedImageConfig['history'][number];
 
-export class ImageConfigs {
-  readonly #blobs: BlobStore;
-  readonly #read = new Map<string, ParsedImageConfig>();
-  readonly #unsynced = new Set<string>();
+/**
+ * Of those in memory, as written. A step of a build repeats the variables and labels of all before it: some hundred steps
+ * after one long ENV would take gigabytes, and again at every start. What is dropped is read again.
+ */
+const MAX_CHARS = 64 * 1024 * 1024;
 
-  constructor(blobs: BlobStore) {
+export class ImageConfigs {
+  readonly #blobs: Pick<BlobStore, 'path' | 'sync' | 'syncNow'>;
+  readonly #dropped: (id: string) => void;
+  /** The one that was used last is the last. */
+  readonly #read = new Map<string, { readonly config: ParsedImageConfig; readonly chars: number }>();
+  readonly #diffIds = new Map<string, readonly string[]>();
+  readonly #unsynced = new Set<string>();
+  #chars = 0;
+
+  /** `dropped`: what was made of it is to be forgotten, too. */
+  constructor(blobs: Pick<BlobStore, 'path' | 'sync' | 'syncNow'>, dropped: (id: string) => void = () => {}) {
     this.#blobs = blobs;
+    this.#dropped = dropped;
   }
 
   /** `parent`: the image that it was made of, '' = none. Throws where it cannot be read. */
   get(id: string, parent: string): ParsedImageConfig {
     const known = this.#read.get(id);
-    if (known) return known;
-    const config = parseImageConfig(readFileSync(this.#blobs.path(id)));
-    this.set(id, config, parent);
-    return this.#read.get(id)!;
+    if (!known) return this.set(id, parseImageConfig(readFileSync(this.#blobs.path(id))), parent);
+    this.#read.delete(id);
+    this.#read.set(id, known);
+    return known.config;
   }
 
-  set(id: string, config: ParsedImageConfig, parent: string): void {
-    this.#read.set(id, withHistoryOf(this.#read.get(parent), config));
+  /** Its layers: known of all images, whatever else of them is in memory. */
+  diffIds(id: string, parent: string): readonly string[] {
+    return this.#diffIds.get(id) ?? this.get(id, parent).diffIds;
+  }
+
+  set(id: string, config: ParsedImageConfig, parent: string): ParsedImageConfig {
+    this.#forget(id);
+    const { config: shared, repeated } = withHistoryOf(this.#read.get(parent)?.config, config);
+    const chars = charsOf(shared, repeated);
+    this.#read.set(id, { config: shared, chars });
+    this.#diffIds.set(id, shared.diffIds);
+    this.#chars += chars;
+    for (const other of this.#read.keys()) {
+      if (this.#chars <= MAX_CHARS || other === id) break;
+      this.#forget(other);
+      this.#dropped(other);
+    }
+    return shared;
+  }
+
+  #forget(id: string): void {
+    this.#chars -= this.#read.get(id)?.chars ?? 0;
+    this.#read.delete(id);
   }
 
   delete(id: string): void {
-    this.#read.delete(id);
+    this.#forget(id);
+    this.#diffIds.delete(id);
     this.#unsynced.delete(id);
   }
 
@@ -55,10 +89,34 @@ export class ImageConfigs {
  * The same, with the entries of the parent's history where they are equal: each step of a build repeats those before it,
  * and a thousand steps have half a million.
  */
-function withHistoryOf(parent: ParsedImageConfig | undefined, config: ParsedImageConfig): ParsedImageConfig {
-  if (!parent || parent.history.length > config.history.length) return config;
-  if (!parent.history.every((entry, i) => isSame(entry, config.history[i]!))) return config;
-  return { ...config, history: [...parent.history, ...config.history.slice(parent.history.length)] };
+function withHistoryOf(
+  parent: ParsedImageConfig | undefined,
+  config: ParsedImageConfig,
+): { readonly config: ParsedImageConfig; readonly repeated: number } {
+  const repeated = parent?.history.length ?? 0;
+  if (!parent || repeated > config.history.length) return { config, repeated: 0 };
+  if (!parent.history.every((entry, i) => isSame(entry, config.history[i]!))) return { config, repeated: 0 };
+  return { config: { ...config, history: [...parent.history, ...config.history.slice(repeated)] }, repeated };
+}
+
+/** What one entry takes besides its text. */
+const ENTRY_CHARS = 50;
+
+/** About as many as it takes, without the first entries of its history: those are the parent's. */
+function charsOf({ config, history }: ParsedImageConfig, repeated: number): number {
+  const texts = [
+    ...config.env,
+    ...(config.entrypoint ?? []),
+    ...(config.cmd ?? []),
+    ...(config.shell ?? []),
+    ...(config.onBuild ?? []),
+    ...(config.healthcheck?.test ?? []),
+    ...config.exposedPorts,
+    ...config.volumes,
+    ...Object.entries(config.labels).flat(),
+    ...history.slice(repeated).flatMap(({ createdBy, comment, author }) => [createdBy, comment, author]),
+  ];
+  return texts.reduce((sum, text) => sum + text.length + ENTRY_CHARS, ENTRY_CHARS + 8 * repeated);
 }
 
 const isSame = (a: Entry, b: Entry): boolean =>

@@ -218,7 +218,7 @@ export class ImageStore {
   /** Of each image: what of its size other images have too. Those that are only kept for containers count. */
   sharedSizes(): ReadonlyMap<string, number> {
     const { images, layers } = this.catalog.state;
-    const listed = [...images.keys()].map((id) => this.catalog.listed(id));
+    const listed = [...images.keys()].map((id) => ({ id, diffIds: this.catalog.listed(id).diffIds }));
     return sharedSizes(listed, (diffId) => layers.get(diffId)?.sizeBytes ?? 0);
   }
 
