@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import { errorMessage, invalid } from '../../base/errors.ts';
 import { extractTar } from '../../image/extract-tar.ts';
 import { padding, TAR_BLOCK } from '../../base/tar-headers.ts';
-import { removeFile } from '../../image/trees/context-files.ts';
+import { removeNamed } from '../../image/trees/context-files.ts';
 import { listTree, type ListedEntry } from '../../image/trees/tree-listing.ts';
 import type { FilePacket, FileStat, FileTransfer } from '../../model/build-client.ts';
 import { checkStat, headerOf, isFile, permissionsOf, typeOf } from './file-entries.ts';
@@ -65,7 +65,7 @@ export async function receiveFiles(transfer: FileTransfer, directory: string, op
 function remove(directory: string, left: ReadonlyMap<string, ListedEntry>): void {
   for (const name of left.keys()) {
     const parent = name.slice(0, Math.max(0, name.lastIndexOf('/')));
-    if (!left.has(parent)) removeFile(directory, Buffer.from(name, 'latin1').toString());
+    if (!left.has(parent)) removeNamed(directory, name);
   }
 }
 

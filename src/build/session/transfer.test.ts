@@ -159,6 +159,25 @@ async function received(to: string, packets: readonly FilePacket[], maxBytes?: n
   await receiveFiles(receiver, to, { signal: never, ...(maxBytes === undefined ? {} : { maxBytes }) });
 }
 
+test('names that are no UTF-8 come and go like others, and their content with them', async (t) => {
+  const [from, to] = [temporary(t), temporary(t)];
+  const odd = (directory: string, ...parts: string[]): Buffer =>
+    Buffer.concat([Buffer.from(`${directory}/`), Buffer.from(parts.join('/'), 'latin1')]);
+  mkdirSync(odd(from, 'd\xe4'));
+  writeFileSync(odd(from, 'd\xe4', 'f\xff'), 'content');
+  symlinkSync(Buffer.from('f\xff', 'latin1'), odd(from, 'link\xfe'));
+  assert.equal((await transfer(from, to)).length, 1);
+  assert.equal(readFileSync(odd(to, 'd\xe4', 'f\xff'), 'utf8'), 'content');
+  assert.deepEqual(await transfer(from, to), []);
+  rmSync(odd(from, 'd\xe4', 'f\xff'));
+  await transfer(from, to);
+  assert.equal(existsSync(odd(to, 'd\xe4', 'f\xff')), false);
+  rmSync(odd(from, 'd\xe4'), { recursive: true });
+  rmSync(odd(from, 'link\xfe'));
+  await transfer(from, to);
+  assert.deepEqual(readdirSync(to), []);
+});
+
 test('no path of a client leaves the directory, by its letters or by links', async (t) => {
   const outer = temporary(t);
   const to = join(outer, 'inside');

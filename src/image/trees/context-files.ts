@@ -4,7 +4,7 @@ import { invalid } from '../../base/errors.ts';
 import { closeFd } from '../../kernel/descriptors.ts';
 import { removeEntry } from '../../kernel/remove-entry.ts';
 import { openRegularFile, whenNotLeased } from '../../kernel/regular-file.ts';
-import { asBytes, resolveInRoot } from '../../kernel/root-path.ts';
+import { asBytes, resolveBytes } from '../../kernel/root-path.ts';
 import { posix } from 'node:path';
 import { fileContent } from './file-content.ts';
 
@@ -29,10 +29,15 @@ export async function readTextFile(root: string, path: string, maxBytes: number)
 
 /** What is not there is fine. */
 export function removeFile(root: string, path: string): void {
+  removeNamed(root, asBytes(path));
+}
+
+/** The same for a path of bytes. */
+export function removeNamed(root: string, path: string): void {
   try {
-    const parent = resolveInRoot({ root }, posix.dirname(`/${path}`), { followLast: true });
+    const parent = resolveBytes({ root }, posix.dirname(`/${path}`), { followLast: true });
     try {
-      removeEntry(parent.fd, asBytes(posix.basename(path)));
+      removeEntry(parent.fd, posix.basename(path));
     } finally {
       parent.close();
     }

@@ -2,8 +2,7 @@
 import { Readable } from 'node:stream';
 import { notFound } from '../../base/errors.ts';
 import { closeFd, O_DIRECTORY, O_PATH, openFd } from '../../kernel/descriptors.ts';
-import { openRegularFile, whenNotLeased } from '../../kernel/regular-file.ts';
-import { asText } from '../../kernel/root-path.ts';
+import { asText, resolveBytes } from '../../kernel/root-path.ts';
 import { fileContent } from './file-content.ts';
 import { gathered } from './gathered.ts';
 import { ARCHIVE_END, archiveTree } from './tree-archive.ts';
@@ -21,12 +20,12 @@ export async function* entriesOf(root: string, signal: AbortSignal): AsyncGenera
 
 /** `name` is bytes. @throws notFound where there is no regular file of that name */
 export async function* contentAt(root: string, name: string): AsyncGenerator<Buffer> {
-  const found = await whenNotLeased(asText(name), () => openRegularFile(root, asText(name)));
-  if (!found) throw notFound(`${asText(name)} is not there any more`);
+  const found = resolveBytes({ root }, name, { followLast: false });
   try {
+    if (!found.stats.isFile()) throw notFound(`${asText(name)} is not a regular file any more`);
     yield* fileContent(found.fd, asText(name));
   } finally {
-    closeFd(found.fd);
+    found.close();
   }
 }
 
