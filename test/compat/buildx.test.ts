@@ -1,6 +1,7 @@
 /** `docker build` through buildx, on the session door: what it prints, what comes of it, and what it asks of the client. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import {
   existsSync,
@@ -12,13 +13,46 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { missingClient, TEST_CLIENTS } from '../harness/test-clients.ts';
 import type { Ran } from '../harness/host.ts';
 import { TestEngine, until } from '../harness/test-engine.ts';
+
+const sized = (bytes: Buffer): Buffer => {
+  const size = Buffer.alloc(4);
+  size.writeUInt32BE(bytes.length);
+  return Buffer.concat([size, bytes]);
+};
+const KIND = sized(Buffer.from('ssh-ed25519'));
+const KEY = Buffer.concat([KIND, sized(Buffer.alloc(32, 'k'))]);
+/** SSH_AGENT_IDENTITIES_ANSWER: one key. */
+const KEYS = Buffer.concat([Buffer.from([12, 0, 0, 0, 1]), sized(KEY), sized(Buffer.from('its comment'))]);
+/** SSH_AGENT_SIGN_RESPONSE: what stands for a signature here is a digest. */
+const signatureOf = (data: Buffer): Buffer =>
+  Buffer.concat([Buffer.from([14]), sized(Buffer.concat([KIND, sized(createHash('sha512').update(data).digest())]))]);
+
+/** SSH_AGENTC_SIGN_REQUEST: a key, the data, flags. */
+function signatureFor(request: Buffer): Buffer {
+  const key = 5 + request.readUInt32BE(1);
+  return signatureOf(request.subarray(key + 4, key + 4 + request.readUInt32BE(key)));
+}
+
+/** An ssh agent with one key. buildx reads and writes the messages of both sides itself: they must be sound. */
+function answerAsAgent(connection: Socket): void {
+  let received = Buffer.alloc(0);
+  connection.on('error', () => connection.destroy());
+  connection.on('data', (piece: Buffer) => {
+    received = Buffer.concat([received, piece]);
+    while (received.length >= 4 && received.length >= 4 + received.readUInt32BE()) {
+      const request = received.subarray(4, 4 + received.readUInt32BE());
+      received = received.subarray(4 + request.length);
+      connection.write(sized(request[0] === 11 ? KEYS : signatureFor(request)));
+    }
+  });
+}
 
 function symlinkOnce(target: string, path: string): void {
   if (!existsSync(path)) symlinkSync(target, path);
@@ -215,16 +249,28 @@ for (const client of ['buildx', 'buildx13'] as const)
       );
     });
 
-    test('an agent of the client answers in a step', { timeout: 120_000 }, async (t) => {
+    test('a step talks to an agent of the client, and gets its answers whole', { timeout: 120_000 }, async (t) => {
       const socket = join(directory, 'agent.sock');
-      const agent = createServer((connection) => connection.on('data', () => connection.end('from the agent')));
+      const agent = createServer(answerAsAgent);
       agent.listen(socket);
       await once(agent, 'listening');
       t.after(() => agent.close());
+      // A list of keys, and then, on the same connection, a signature under more than one packet of the way holds.
+      const ask = `
+        socket(S, 1, 1, 0) && connect(S, pack("S a108", 1, $ENV{SSH_AUTH_SOCK})) or die "no agent: $!";
+        sub ask { my $m = pack("N", length $_[0]) . $_[0]; while (length $m) { my $n = syswrite(S, $m) or die; substr($m, 0, $n) = "" }
+          my $a = ""; while (length $a < 4 || length $a < 4 + unpack("N", $a)) { sysread(S, $a, 65536, length $a) or die "ended" } substr($a, 4) }
+        print unpack("H*", ask(chr 11)), "\\n", unpack("H*", ask(pack("C N/a* N/a* N", 13, pack("H*", "${KEY.toString('hex')}"), "x" x 200000, 0))), "\\n";`;
       const context = contextOf({
         Dockerfile:
-          'FROM busybox\nRUN --mount=type=ssh test -S "$SSH_AUTH_SOCK" && echo hello | nc local:"$SSH_AUTH_SOCK" > /answer || true\nRUN test -e /answer\n',
+          'FROM busybox\nCOPY programs/ /\nRUN --mount=type=ssh perl /ask.pl >/answers && ls -l $SSH_AUTH_SOCK | cut -c1-10 >>/answers\n',
+        'programs/ask.pl': ask.replaceAll('\\\\', '\\'),
       });
+      engine.host.ok(
+        'sh',
+        '-c',
+        `cp --parents -L /usr/bin/perl $(ldd /usr/bin/perl | grep -o '/[^ ]*') ${context}/programs`,
+      );
       // This process is the agent: it must not wait for the client in one piece.
       const child = spawn(
         'env',
@@ -235,6 +281,13 @@ for (const client of ['buildx', 'buildx13'] as const)
       child.stderr.on('data', (chunk: Buffer) => (words += chunk.toString()));
       const [code] = (await once(child, 'close')) as [number];
       assert.equal(code, 0, words);
+      assert.deepEqual(inImage('agent', 'cat /answers').split('\n'), [
+        KEYS.toString('hex'),
+        signatureOf(Buffer.alloc(200_000, 'x')).toString('hex'),
+        'srw-------',
+      ]);
+      const without = build(context, '--no-cache');
+      assert.notEqual(without.code, 0, 'a step that needs an agent fails without one');
     });
 
     test('results go to a directory or an archive of the client instead of to the store', { timeout: 120_000 }, () => {

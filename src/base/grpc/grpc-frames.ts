@@ -9,30 +9,48 @@ export function frame(message: Buffer): Buffer {
   return Buffer.concat([head, message]);
 }
 
-/** @throws invalid for a message that is compressed, longer than `maxBytes`, or cut off */
-export async function* readFrames(chunks: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Buffer> {
-  let parts: Buffer[] = [];
-  let size = 0;
-  let wanted = -1; // of the message; -1 = its head has not come
-  for await (const chunk of chunks) {
-    parts.push(chunk);
-    size += chunk.length;
-    while (size >= (wanted < 0 ? HEAD_BYTES : wanted)) {
-      const all = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
-      if (wanted < 0) {
+/** Takes bytes as they come, and gives the messages that are whole. */
+export class FrameReader {
+  readonly #maxBytes: number;
+  #parts: Buffer[] = [];
+  #size = 0;
+  #wanted = -1; // of the message; -1 = its head has not come
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** @throws invalid for a message that is compressed, or longer than `maxBytes` */
+  *push(chunk: Buffer): Generator<Buffer> {
+    this.#parts.push(chunk);
+    this.#size += chunk.length;
+    while (this.#size >= (this.#wanted < 0 ? HEAD_BYTES : this.#wanted)) {
+      const all = this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts);
+      if (this.#wanted < 0) {
         if (all[0] !== 0) throw invalid('a message is compressed, which was not agreed');
-        wanted = all.readUInt32BE(1);
-        if (wanted > maxBytes) throw invalid(`a message is longer than ${maxBytes} bytes`);
-        parts = [all.subarray(HEAD_BYTES)];
-        size -= HEAD_BYTES;
+        this.#wanted = all.readUInt32BE(1);
+        if (this.#wanted > this.#maxBytes) throw invalid(`a message is longer than ${this.#maxBytes} bytes`);
+        this.#parts = [all.subarray(HEAD_BYTES)];
+        this.#size -= HEAD_BYTES;
         continue;
       }
-      const [message, rest] = [all.subarray(0, wanted), all.subarray(wanted)];
-      wanted = -1;
-      parts = rest.length > 0 ? [rest] : [];
-      size = rest.length;
+      const [message, rest] = [all.subarray(0, this.#wanted), all.subarray(this.#wanted)];
+      this.#wanted = -1;
+      this.#parts = rest.length > 0 ? [rest] : [];
+      this.#size = rest.length;
       yield message;
     }
   }
-  if (size > 0 || wanted >= 0) throw invalid('a message is cut off');
+
+  /** No more comes. @throws invalid where a message is cut off */
+  end(): void {
+    if (this.#size > 0 || this.#wanted >= 0) throw invalid('a message is cut off');
+  }
+}
+
+/** @throws invalid for a message that is compressed, longer than `maxBytes`, or cut off */
+export async function* readFrames(chunks: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Buffer> {
+  const reader = new FrameReader(maxBytes);
+  for await (const chunk of chunks) yield* reader.push(chunk);
+  reader.end();
 }

@@ -1,5 +1,6 @@
 import type { Target } from '../campaign.ts';
 import { archiveTargets } from './archives.ts';
+import { buildkitTargets } from './buildkit.ts';
 import { cliTargets } from './cli.ts';
 import { daemonTargets } from './daemon-file.ts';
 import { dnsTargets } from './dns.ts';
@@ -18,4 +19,5 @@ export const PURE_TARGETS: readonly Target[] = [
   ...cliTargets,
   ...daemonTargets,
   ...dockerfileTargets,
+  ...buildkitTargets,
 ];
