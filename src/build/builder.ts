@@ -120,7 +120,7 @@ export class Builder {
       this.#cache.letGo(held);
       this.#cache.save();
       this.#keeper.trimSoon();
-      await secrets.remove();
+      await secrets.remove({ isAwaited: true });
       await work.remove();
     }
   }

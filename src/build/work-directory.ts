@@ -4,9 +4,19 @@ import { mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { unmountBelow } from '../image/left-mounts.ts';
 import { removeTree } from '../base/remove-tree.ts';
 
+export interface WorkDirectory {
+  readonly path: string;
+  /** Out of the way when it resolves; deleted by then if that `isAwaited`. */
+  remove(options?: { readonly isAwaited?: boolean }): Promise<void>;
+}
+
+/** At a time, of builds that have ended. */
+const MAX_DELETIONS = 2;
+
 export class WorkDirectories {
   readonly #root: string;
   readonly #trash: string;
+  readonly #deletions = new Set<Promise<void>>();
 
   /** What a crash left is out of the way at once, and deleted soon after. */
   constructor(root: string) {
@@ -19,16 +29,20 @@ export class WorkDirectories {
     for (const name of readdirSync(this.#trash)) void removeTree(`${this.#trash}/${name}`).catch(() => {});
   }
 
-  make(): { readonly path: string; remove(): Promise<void> } {
+  make(): WorkDirectory {
     const name = randomBytes(12).toString('hex');
     const path = `${this.#root}/${name}`;
     // Nobody else comes this far; a copy of the context as a whole has this mode.
     mkdirSync(path, { mode: 0o755 });
     return {
       path,
-      remove: async () => {
+      remove: async ({ isAwaited = false } = {}) => {
         renameSync(path, `${this.#trash}/${name}`);
-        await removeTree(`${this.#trash}/${name}`);
+        const deletion = removeTree(`${this.#trash}/${name}`);
+        this.#deletions.add(deletion);
+        void deletion.catch(() => {}).finally(() => this.#deletions.delete(deletion));
+        // A build need not wait until thousands of files are deleted, unless they come faster than they go.
+        if (isAwaited || this.#deletions.size > MAX_DELETIONS) await deletion;
       },
     };
   }

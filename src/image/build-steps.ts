@@ -184,9 +184,13 @@ export class BuildSteps {
   /** The last step of a build is an image: it is in the lists, under these names, and durable with all steps before it. */
   async publish(id: string, references: readonly string[]): Promise<void> {
     const { catalog } = this.#images;
-    await catalog.syncConfigs();
-    if (!catalog.state.images.has(id)) throw systemError(`no image ${id}`);
+    const image = catalog.state.images.get(id);
+    if (!image) throw systemError(`no image ${id}`);
     const names = references.map((reference) => formatReference(withDefaultTag(parseReference(reference))));
+    // All of it was promised before, and is on the disk: when it was named last need not be.
+    if (!image.hidden && names.every((name) => catalog.state.references.get(name) === id))
+      return names.length > 0 ? catalog.touchSoon(image) : undefined;
+    await catalog.syncConfigs();
     catalog.atOnce(() => {
       catalog.updateImage(id, { hidden: false });
       for (const name of names) catalog.setReference(name, id);

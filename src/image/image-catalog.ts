@@ -134,7 +134,6 @@ export class ImageCatalog {
     return this.#configs.get(id, this.state.images.get(id)?.parent ?? '');
   }
 
-  /** The image's public view. Throws if there is none. */
   record(id: string): ImageRecord {
     const cached = this.#records.get(id);
     if (cached) return cached;
@@ -202,9 +201,7 @@ export class ImageCatalog {
     return image && (!image.hidden || image.kept) ? id : undefined;
   }
 
-  describe(text: string): string {
-    return describeReference(text);
-  }
+  describe = (text: string): string => describeReference(text);
 
   /** Runs work that brings blobs and layers in. When it is over, what the index does not name by then is removed. */
   async pinned<T>(work: (pins: Pins) => Promise<T>, signal?: AbortSignal): Promise<T> {
@@ -338,6 +335,7 @@ export class ImageCatalog {
   syncConfigs = (): Promise<void> => this.#configs.sync();
 
   async flush(): Promise<void> {
+    if (!this.#configs.hasUnsynced) return;
     await this.syncConfigs();
     this.#index.flush();
   }
@@ -366,7 +364,6 @@ export class ImageCatalog {
     }
   }
 
-  /** Points a whole reference at an image. */
   setReference(reference: string, id: string): void {
     this.#index.update((draft) => {
       draft.references.set(reference, id);
@@ -376,8 +373,8 @@ export class ImageCatalog {
     this.#records.clear();
   }
 
-  removeReferences(references: readonly string[]): void {
-    this.#index.update((draft) => references.forEach((reference) => draft.references.delete(reference)));
+  removeReferences(names: readonly string[]): void {
+    this.#index.update((draft) => names.forEach((name) => draft.references.delete(name)));
     this.#records.clear();
   }
 
@@ -386,6 +383,11 @@ export class ImageCatalog {
       const image = draft.images.get(id);
       if (image) draft.images.set(id, { ...image, ...change });
     });
+    this.#records.clear();
+  }
+
+  touchSoon(image: StoredImage): void {
+    this.#index.updateSoon((draft) => draft.images.set(image.id, { ...image, lastTaggedAt: new Date().toISOString() }));
     this.#records.clear();
   }
 
@@ -410,9 +412,8 @@ export class ImageCatalog {
     this.log.info({ layer: diffId }, 'unpacked a layer again');
   }
 
-  setCompressed(plain: string, compressed: string): void {
-    this.#index.update((draft) => draft.compressed.set(plain, compressed));
-  }
+  setCompressed = (plain: string, compressed: string): void =>
+    this.#index.update((draft) => void draft.compressed.set(plain, compressed));
 
   /** Takes images out of the index, with their references, and collects what they alone used. */
   forget(ids: readonly string[]): void {

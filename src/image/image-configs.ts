@@ -71,6 +71,10 @@ export class ImageConfigs {
     this.#unsynced.add(id);
   }
 
+  get hasUnsynced(): boolean {
+    return this.#unsynced.size > 0;
+  }
+
   /** All are on the disk when it resolves. */
   async sync(): Promise<void> {
     const written = [...this.#unsynced];

@@ -324,25 +324,39 @@ test('a directory that is made for the context as a whole is one that everybody 
 test('many steps that change no file are few writes of the index, and all are in it when the build has ended', async (t) => {
   const under = await openBuilder(t);
   const labels = Array.from({ length: 60 }, (_, i) => `LABEL l${i}=${i}\n`).join('');
+  await under.build('FROM scratch\nLABEL base=one\n', { tags: ['base:1'] });
   const writes = t.mock.method(fs, 'fdatasyncSync');
   syncBuiltinESMExports();
   t.after(() => {
     writes.mock.restore();
     syncBuiltinESMExports();
   });
-  const { id } = await under.build(`FROM scratch\n${labels}`, { tags: ['labelled:1'] });
+  const { id } = await under.build(`FROM base:1\n${labels}`, { tags: ['labelled:1'] });
   assert.ok(writes.mock.callCount() <= 4, `${writes.mock.callCount()} writes`);
   const stored = () =>
     JSON.parse(readFileSync(join(under.directory, 'store', 'index.json'), 'utf8')) as { images: object };
   assert.ok(Object.hasOwn(stored().images, id));
-  assert.equal(Object.keys(stored().images).length, 60);
+  assert.equal(Object.keys(stored().images).length, 61);
   // One that fails has what it came to as cache, too.
   await assert.rejects(
-    under.build(`FROM scratch\nLABEL other=one\n${labels}COPY missing /\n`, { context: under.directory }),
+    under.build(`FROM base:1\nLABEL other=one\n${labels}COPY missing /\n`, { context: under.directory }),
   );
-  assert.equal(Object.keys(stored().images).length, 60 + 61);
-  const again = await under.build(`FROM scratch\n${labels}`, { tags: ['labelled:1'] });
+  assert.equal(Object.keys(stored().images).length, 61 + 61);
+  // Where nothing is new nothing is written; when it was named is known all the same.
+  const before = writes.mock.callCount();
+  const { lastTaggedAt } = under.images.byId(id)!;
+  await setTimeout(5);
+  const again = await under.build(`FROM base:1\n${labels}`, { tags: ['labelled:1'] });
   assert.equal(again.id, id);
+  assert.ok(under.images.byId(id)!.lastTaggedAt > lastTaggedAt);
+  assert.equal(writes.mock.callCount(), before);
+  await under.build(`FROM base:1\n${labels}`, { tags: ['labelled:2'] });
+  assert.ok(
+    Object.hasOwn(
+      JSON.parse(readFileSync(join(under.directory, 'store', 'index.json'), 'utf8')).references,
+      'docker.io/library/labelled:2',
+    ),
+  );
 });
 
 test('a thousand steps are built, and more are refused', { timeout: 120_000 }, async (t) => {
