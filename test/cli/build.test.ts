@@ -451,6 +451,13 @@ describe('what the classic client of Docker has not', () => {
       assert.equal(engine.calls('POST /build').length, asked);
     });
 
+  it('--progress=quiet is -q: the id, and nothing else', { timeout: 60_000 }, async () => {
+    const file = join(directory, 'quiet-id');
+    const { stdout, stderr } = await build(['--progress=quiet', '--iidfile', file, contextOf({})]);
+    assert.deepEqual([stdout, stderr], [`${ID}\n`, '']);
+    assert.equal(readFileSync(file, 'utf8').trim(), ID);
+  });
+
   it('--push: each name goes to its registry, when it is built', { timeout: 60_000 }, async () => {
     for (const words of [
       ['--push', '-t', 'r.example/a'],

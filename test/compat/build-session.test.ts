@@ -1,13 +1,14 @@
 /** `causeway build` with what is on the client's machine: contexts of which only changes are sent, agents, and places for what was built. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { check } from '../harness/host.ts';
-import { PROJECT, TestEngine } from '../harness/test-engine.ts';
+import { PROJECT, TestEngine, until } from '../harness/test-engine.ts';
 
 let engine: TestEngine;
 let directory: string;
@@ -190,6 +191,27 @@ test(
     assert.notEqual(none.code, 0, 'a step that needs one fails without');
   },
 );
+
+test('^C in the middle of a build ends it on the daemon, and nothing of it stays', PATIENCE, async () => {
+  const context = contextOf({ ...MANY, Dockerfile: 'FROM busybox\nCOPY . /all\nRUN echo begun; sleep 1000\n' });
+  const iid = join(directory, 'cut-off');
+  writeFileSync(iid, 'of an earlier build');
+  const child = engine.host.spawn(CAUSEWAY, ['build', '--iidfile', iid, context], {
+    env: { ...process.env, CAUSEWAY_HOST: engine.url },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'exit');
+  let words = '';
+  child.stdout!.on('data', (chunk: Buffer) => (words += chunk.toString()));
+  await until('the step runs', () => /^begun$/m.test(words));
+  child.kill('SIGINT');
+  const [code, signal] = (await ended) as [number | null, string | null];
+  assert.ok(signal === 'SIGINT' || code === 130, `${code} ${signal}`);
+  assert.equal(existsSync(iid), false);
+  await until('its container is gone', () => engine.ok('ps', '-aq') === '');
+  const left = (): string => check(engine.shell(`ls ${join(engine.dataRoot, 'build/work')}`)).out;
+  await until('its directories are gone', () => left() === '');
+});
 
 /** A program of this host, to run in an image without its libraries. */
 function withLibraries(program: string, into: string): void {

@@ -10,6 +10,9 @@ const unlessZero = (value: number): number | undefined => (value === 0 ? undefin
 const json = (value: object): string | undefined =>
   Object.keys(value).length === 0 ? undefined : JSON.stringify(value);
 
+/** `--progress=quiet` is `-q`: nothing but the id is shown. */
+export const isQuiet = (flags: FlagSet): boolean => flags.bool('quiet') || flags.string('progress') === 'quiet';
+
 export interface BuildPlace {
   /** Its name in the context; '' = the usual one. */
   readonly dockerfile: string;
@@ -26,7 +29,7 @@ export function buildQuery(flags: FlagSet, { dockerfile, remote, tags }: BuildPl
     t: tags,
     securityopt: flags.list('security-opt'),
     extrahosts: flags.list('add-host'),
-    q: flags.bool('quiet') || undefined,
+    q: isQuiet(flags) || undefined,
     remote: unlessEmpty(remote),
     nocache: flags.bool('no-cache') || undefined,
     rm: flags.bool('rm') ? undefined : 0,

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { BuildView } from './build-view.ts';
 
 /** A screen of 40 columns, and what is left on it: lines that are drawn again replace the ones before. */
-function screen() {
+function screen(columns = 40, rows = 24) {
   let now = 0;
   const lines: string[] = [''];
   const write = (text: string): void => {
@@ -16,7 +16,11 @@ function screen() {
       lines.push(...more);
     }
   };
-  return { lines, pass: (ms: number) => (now += ms), screen: { width: () => 40, write, now: () => now } };
+  return {
+    lines,
+    pass: (ms: number) => (now += ms),
+    screen: { width: () => columns, height: () => rows, write, now: () => now },
+  };
 }
 
 const say = (view: BuildView, ...texts: string[]) => texts.forEach((stream) => view.take({ stream }));
@@ -94,3 +98,43 @@ test('images that are pulled are shown by layer', () => {
   assert.equal(lines[1], ' | a: Downloading 50%');
   view.end(false);
 });
+
+for (const [columns, rows] of [
+  [40, 24],
+  [12, 24],
+  [5, 3],
+  [1, 1],
+] as const)
+  test(`200 steps are 200 lines, and nothing is wider than ${columns} columns or higher than ${rows} lines`, () => {
+    const { lines, pass, screen: on } = screen(columns, rows);
+    const wide: string[] = [];
+    const view = new BuildView({
+      ...on,
+      write: (text) => {
+        // What is wider than the screen would be two lines there.
+        if (!text.startsWith('\x1b'))
+          wide.push(...text.split('\n').filter((line) => line.replaceAll('建', '..').length >= Math.max(2, columns)));
+        // oxlint-disable-next-line no-control-regex -- how a screen is written
+        const drawn = /^\x1b\[(\d+)A/.exec(text)?.[1] ?? '0';
+        assert.ok(Number(drawn) < Math.max(2, rows), `${drawn} lines are drawn again`);
+        on.write(text);
+      },
+    });
+    for (let i = 1; i <= 200; i++) {
+      say(
+        view,
+        `Step ${i}/200 : RUN 建建建建建建建建建建建建建建建建建建建建`,
+        '\n',
+        ' ---> Running in 0123456789ab\n',
+      );
+      pass(200);
+      say(view, '建'.repeat(60), '\n', ...Array.from({ length: 8 }, (_, n) => `line ${n}\n`));
+      pass(200);
+      say(view, 'end\n');
+    }
+    view.end(false);
+    assert.equal(lines.length, 201);
+    assert.deepEqual(wide, []);
+    if (columns === 40) assert.match(lines[199]!, /^Step 200\/200 : RUN 建+ +0\.4s$/);
+    if (columns === 12) assert.equal(lines[199], 'Step 200/20');
+  });

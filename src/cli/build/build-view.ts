@@ -3,6 +3,7 @@
  * the end of what it writes. Made of the classic builder's output, so that any daemon's build can be watched.
  */
 import { escapeControls } from '../../base/control-characters.ts';
+import { fit } from '../format/fit.ts';
 import type { Message } from '../terminal/json-progress.ts';
 
 /** Of a step that is being done. */
@@ -11,6 +12,8 @@ const SHOWN_LINES = 6;
 const KEPT_LINES = 500;
 const MAX_LINE_CHARS = 4096;
 const REDRAW_MS = 100;
+/** Columns of a step's title beside its time: 'Step 10/12'. */
+const MIN_TITLE = 10;
 
 interface Step {
   readonly title: string;
@@ -26,6 +29,8 @@ interface Step {
 export interface Screen {
   /** Columns. */
   width(): number;
+  /** Lines. */
+  height(): number;
   write(text: string): void;
   /** Milliseconds. */
   now(): number;
@@ -90,7 +95,10 @@ export class BuildView {
     this.#erase();
     const width = this.#screen.width();
     const tail = [...[...step.pulls.values()].map(clean), ...step.lines, step.rest].filter((line) => line !== '');
-    const lines = [this.#header(step, ''), ...tail.slice(-SHOWN_LINES).map((line) => ` | ${line}`.slice(0, width - 1))];
+    // What has scrolled out of sight cannot be drawn again.
+    const room = Math.max(0, Math.min(SHOWN_LINES, this.#screen.height() - 2));
+    const shown = room === 0 ? [] : tail.slice(-room);
+    const lines = [this.#header(step, ''), ...shown.map((line) => fit(` | ${line}`, width - 1))];
     this.#screen.write(`${lines.join('\n')}\n`);
     this.#drawn = lines.length;
     this.#drawnMs = this.#screen.now();
@@ -104,8 +112,10 @@ export class BuildView {
   #header({ title, startedMs }: Step, mark: string): string {
     const seconds = ((this.#screen.now() - startedMs) / 1000).toFixed(1);
     const right = `${mark === '' ? '' : ` ${mark}`} ${seconds}s`;
-    const room = Math.max(20, this.#screen.width() - 1 - right.length);
-    return `${title.slice(0, room).padEnd(room)}${right}`;
+    const columns = Math.max(1, this.#screen.width() - 1);
+    // Where there is not room for both, how long it takes says less than what it is.
+    const room = columns - right.length;
+    return room < MIN_TITLE ? fit(title, columns) : `${fit(title, room, true)}${right}`;
   }
 }
 

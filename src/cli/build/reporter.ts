@@ -3,8 +3,9 @@ import type { FlagSet } from '../command/flag-set.ts';
 import { humanSize } from '../format/size.ts';
 import { progressLines, type Message } from '../terminal/json-progress.ts';
 import { writeAll } from '../terminal/output.ts';
-import { screenWidth } from '../terminal/screen.ts';
+import { screenHeight, screenWidth } from '../terminal/screen.ts';
 import { isTerminal } from '../terminal/terminal-device.ts';
+import { isQuiet } from './build-query.ts';
 import { BuildView } from './build-view.ts';
 
 export interface Reporter {
@@ -19,12 +20,13 @@ export interface Reporter {
 /** Of a quiet build, which is shown if it fails. */
 const MAX_HELD_CHARS = 16 * 1024 * 1024;
 const DEFAULT_WIDTH = 80;
+const DEFAULT_HEIGHT = 24;
 const SENDING_EVERY_MS = 100;
 
 /** `fd`: standard error where standard output is for what was built. */
 export function reporter(flags: FlagSet, fd: 1 | 2 = 1): Reporter {
   const progress = flags.string('progress');
-  if (flags.bool('quiet') || progress === 'quiet') return quietReporter(fd);
+  if (isQuiet(flags)) return quietReporter(fd);
   const isScreen = progress === 'tty' || (progress === 'auto' && isTerminal(fd) && process.env['TERM'] !== 'dumb');
   return isScreen ? screenReporter(fd) : plainReporter(fd);
 }
@@ -76,7 +78,12 @@ function sendingLine(terminal: boolean, write: (text: string) => void): Reporter
 
 function screenReporter(fd: 1 | 2): Reporter {
   const write = (text: string) => writeAll(fd, text);
-  const view = new BuildView({ width: () => screenWidth(fd) ?? DEFAULT_WIDTH, write, now: () => performance.now() });
+  const view = new BuildView({
+    width: () => screenWidth(fd) ?? DEFAULT_WIDTH,
+    height: () => screenHeight(fd) ?? DEFAULT_HEIGHT,
+    write,
+    now: () => performance.now(),
+  });
   return {
     sending: sendingLine(true, write),
     asked: (bytes) => view.take({ id: 'context', status: `sent ${humanSize(bytes)}` }),

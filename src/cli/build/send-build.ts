@@ -31,7 +31,7 @@ export interface SentBuild {
   close(): void;
 }
 
-/** From here on, that the daemon asks for what has changed costs less than an archive of everything (docs/build.md). */
+/** From here on the daemon is offered the files one by one: what is smaller is sent before HTTP/2 is loaded. */
 const MANY_FILES = 500;
 const MANY_BYTES = 4 * 1024 * 1024;
 

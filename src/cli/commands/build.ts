@@ -3,6 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { formatReference, parseReference, withDefaultTag } from '../../model/image-reference.ts';
 import type { ApiClient } from '../api/client.ts';
 import { buildFlags } from '../build/build-flags.ts';
+import { isQuiet } from '../build/build-query.ts';
 import { openContext } from '../build/context-body.ts';
 import { findContext } from '../build/context-source.ts';
 import { readNamedContexts } from '../build/named-contexts.ts';
@@ -53,7 +54,7 @@ async function run({ flags, args, client }: Call): Promise<void> {
   for (const tag of tags)
     await pushImage(client, withDefaultTag(parseReference(tag)), {
       platform: '',
-      quiet: flags.bool('quiet') || flags.string('progress') === 'quiet',
+      quiet: isQuiet(flags),
     });
 }
 
@@ -78,7 +79,7 @@ async function build(client: ApiClient, asked: Build): Promise<string> {
   }
   const said = report.end(false);
   // What is left of a quiet build is the id, and the end of its line.
-  return flags.bool('quiet') ? said : id;
+  return isQuiet(flags) ? said : id;
 }
 
 async function pinged(client: ApiClient): Promise<{ readonly server: string; readonly isExperimental: boolean }> {

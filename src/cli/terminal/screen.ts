@@ -8,6 +8,13 @@ export function screenWidth(fd: 1 | 2 = 1): number | undefined {
   return columns > 0 ? columns : undefined;
 }
 
+/** Lines; undefined as above. */
+export function screenHeight(fd: 1 | 2): number | undefined {
+  if (!isTerminal(fd)) return undefined;
+  const { rows } = fd === 1 ? process.stdout : process.stderr;
+  return rows > 0 ? rows : undefined;
+}
+
 /** Colours are for terminals that have them and users who want them (https://no-color.org). */
 export const hasColor = (env: NodeJS.ProcessEnv): boolean =>
   isTerminal(1) && !env['NO_COLOR'] && env['TERM'] !== 'dumb' && env['TERM'] !== undefined;
