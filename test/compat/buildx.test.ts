@@ -17,6 +17,10 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { errorMessage } from '../../src/base/errors.ts';
+import { serveGrpc, type GrpcMethod } from '../../src/base/grpc/grpc-server.ts';
+import { listWorkersResponse } from '../../src/wire/buildkit/control.ts';
+import { encode } from '../../src/wire/protobuf.ts';
 import { missingClient, TEST_CLIENTS } from '../harness/test-clients.ts';
 import type { Ran } from '../harness/host.ts';
 import { TestEngine, until } from '../harness/test-engine.ts';
@@ -466,6 +470,74 @@ for (const client of ['buildx', 'buildx13'] as const)
           assert.equal(ok('images', '-q', parent).out, '');
         },
       );
+
+    test(
+      "the docker-container driver finds what it needs: a privileged container, its volume, and a program's door",
+      { timeout: 120_000 },
+      async (t) => {
+        // In place of buildkitd: its client hands what comes on to a server of this process, through the state's volume.
+        const dial = `
+          socket(S, 1, 1, 0) && connect(S, pack("S a108", 1, "/var/lib/buildkit/door.sock")) or die "no door: $!";
+          if (fork) { while (sysread(STDIN, my $b, 65536)) { syswrite S, $b } shutdown(S, 1); wait }
+          else { while (sysread(S, my $b, 65536)) { syswrite STDOUT, $b } }`;
+        const context = contextOf({
+          Dockerfile:
+            'FROM busybox\nCOPY --chmod=755 programs/ /\nVOLUME /var/lib/buildkit\nENTRYPOINT ["/bin/buildkitd"]\n',
+          'programs/bin/buildkitd':
+            '#!/bin/sh\ntest "$1" = --version && exec echo buildkitd stand-in v0.1.0 0\nexec sleep 1000\n',
+          'programs/bin/buildctl': '#!/bin/sh\ntest "$1" != dial-stdio || exec perl /dial.pl\n',
+          'programs/dial.pl': dial,
+        });
+        engine.host.ok(
+          'sh',
+          '-c',
+          `cp --parents -L /usr/bin/perl $(ldd /usr/bin/perl | grep -o '/[^ ]*') ${context}/programs`,
+        );
+        built(context, '-t', 'stand-in');
+        const state = ok('volume', 'create', 'buildx_buildkit_driven0_state').out.trim();
+        const place = ok('volume', 'inspect', '-f', '{{.Mountpoint}}', state).out.trim();
+        const platforms = [{ os: 'linux', architecture: 'riscv64', variant: '' }];
+        const records = [{ id: 'of-the-stand-in', labels: new Map(), platforms, version: undefined }];
+        const methods = new Map<string, GrpcMethod>([
+          [
+            '/moby.buildkit.v1.Control/ListWorkers',
+            async (call) => {
+              await call.only();
+              await call.send(encode(listWorkersResponse, { records }));
+            },
+          ],
+        ]);
+        const door = createServer((socket) => {
+          socket.on('error', () => socket.destroy());
+          void serveGrpc(socket, { methods, explain: errorMessage, failed: () => {} });
+        });
+        door.listen(join(place, 'door.sock'));
+        await once(door, 'listening');
+        t.after(() => door.close());
+        ok('buildx', 'create', '--name', 'driven', '--driver', 'docker-container', '--driver-opt', 'image=stand-in');
+        // This process is the server: it must not wait for the client in one piece.
+        const client = engine.host.spawn('env', [
+          ...environment(),
+          'docker',
+          'buildx',
+          'inspect',
+          '--bootstrap',
+          'driven',
+        ]);
+        let shown = '';
+        for (const stream of [client.stdout!, client.stderr!])
+          stream.on('data', (chunk: Buffer) => (shown += chunk.toString()));
+        const [code] = (await once(client, 'close')) as [number];
+        assert.equal(code, 0, shown);
+        assert.match(shown, /^Status: +running$/m);
+        assert.match(shown, /^Platforms: +linux\/riscv64/m);
+        const format = '{{.HostConfig.Privileged}} {{range .Mounts}}{{.Name}}:{{.Destination}}{{end}}';
+        const container = ok('inspect', '-f', format, 'buildx_buildkit_driven0').out;
+        assert.equal(container, `true ${state}:/var/lib/buildkit\n`);
+        ok('buildx', 'rm', 'driven');
+        assert.notEqual(docker('inspect', 'buildx_buildkit_driven0').code, 0);
+      },
+    );
 
     test('the builder is listed, its cache is shown and pruned', { timeout: 120_000 }, () => {
       built(contextOf({ Dockerfile: 'FROM busybox\nRUN echo something to prune\n' }));
