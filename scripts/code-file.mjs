@@ -3,19 +3,24 @@
 //
 //   node scripts/code-file.mjs NAME PATH PLACE     NAME: cli or daemon; PATH: of a bundle for CommonJS, which is replaced;
 //                                                  PLACE: where it will be run
+//   node scripts/code-file.mjs NAME PATH           anew by this Node: PATH is what another one has written
 //
 // V8 compiles a function when it is first called. So the program is called here. The command line: with words that many
 // others have their code in common with, and with an engine that has one container. The daemon: as far as it gets without
 // doing anything, which is what all of its modules do when they are loaded.
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
 
-const [name, path, place] = process.argv.slice(2);
-const program = `(function (exports, require, module, __filename, __dirname) {${readFileSync(path, 'latin1')}\n})`;
+const [name, path, place = path] = process.argv.slice(2);
+const text = readFileSync(path, 'latin1');
+const earlier = /^v[\d.]+ [^|\n]*\|(\d+)\n/.exec(text);
+const program = earlier
+  ? text.slice(earlier[0].length, earlier[0].length + Number(earlier[1]))
+  : `(function (exports, require, module, __filename, __dirname) {${text}\n})`;
 const script = new Script(program, { filename: place });
 
 const container = {
@@ -72,5 +77,7 @@ process.exit = exit;
 
 const { size, mtimeMs } = statSync(process.execPath);
 const head = `${process.version} ${process.arch} ${size} ${mtimeMs}|${program.length}\n`;
-writeFileSync(path, Buffer.concat([Buffer.from(head + program, 'latin1'), script.createCachedData()]));
+// In one step: somebody may be starting it.
+writeFileSync(`${path}.new`, Buffer.concat([Buffer.from(head + program, 'latin1'), script.createCachedData()]));
+renameSync(`${path}.new`, path);
 process.exit(0);

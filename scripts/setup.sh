@@ -20,7 +20,7 @@ node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.ex
   fail "Node.js $(node -v) is too old for the checks of npm test: 20.19, 22.12 or newer is needed (the tests alone run with this one: node scripts/run-tests.mjs)"
 
 # The engine itself; then what makes the demo's images; then the oracles and clients of the tests; then the competition.
-packages="crun conmon nftables libnftables1 iproute2 util-linux tar zstd tini procps"
+packages="crun conmon netbase nftables libnftables1 iproute2 util-linux tar zstd tini procps"
 case $purpose in
   run) ;;
   demo) packages="$packages mmdebstrap curl iputils-ping" ;;

@@ -2,20 +2,22 @@
 # Removes what the engine has on this host outside of its checkout: containers and networks, rules, interfaces, the zone in firewalld, the service; with
 # --purge also images, volumes and settings. Nothing of anybody else's: what is removed carries the engine's mark. Can be run again.
 #
-#   uninstall.sh [--purge] [--data-root DIR] [--exec-root DIR] [-H unix:///SOCKET]     the last three as the daemon had them
+#   uninstall.sh [--purge] [--end-containers] [--data-root DIR] [--exec-root DIR] [-H unix:///SOCKET]     the last three as the daemon had them;
+#   --end-containers: those that run are ended also where no daemon answers, as when its programs are gone already
 set -eu
 
-purge=; data_root=/var/lib/causeway; exec_root=/run/causeway; host=
+purge=; end=; data_root=/var/lib/causeway; exec_root=/run/causeway; host=
 fail() { echo "uninstall: $1" >&2; exit 1; }
 say() { echo "uninstall: $1"; }
 while [ $# -gt 0 ]; do
   case $1 in
     --purge) purge=1 ;;
+    --end-containers) end=1 ;;
     --data-root | --exec-root | -H)
       [ $# -ge 2 ] || fail "$1 needs a value"
       case $1 in --data-root) data_root=$2 ;; --exec-root) exec_root=$2 ;; -H) host=$2 ;; esac
       shift ;;
-    *) fail "unknown argument '$1': expected --purge, --data-root DIR, --exec-root DIR, -H unix:///SOCKET" ;;
+    *) fail "unknown argument '$1': expected --purge, --end-containers, --data-root DIR, --exec-root DIR, -H unix:///SOCKET" ;;
   esac
   shift
 done
@@ -37,11 +39,47 @@ remove() {
 host=${host:-unix://$exec_root/causeway.sock}
 causeway=$(cd "$(dirname "$0")/.." && pwd)/bin/causeway
 
+# Monitors and the resolver are in the mount namespace that the daemon made, containers are the monitors' children; what a container put elsewhere is in
+# its cgroup still.
+# The namespace says itself which it is, in a file that only who is in it sees.
+ours() {
+  for dir in /proc/[0-9]*; do
+    namespace=$(readlink "$dir/ns/mnt" 2>/dev/null) || continue
+    [ "$namespace" = "$own" ] || [ "$namespace" != "$(cat "$dir/root$exec_root/mounts/id" 2>/dev/null)" ] || echo "${dir#/proc/}"
+  done
+}
+end_containers() {
+  own=$(readlink /proc/self/ns/mnt)
+  # shellcheck disable=SC2046
+  set -- $(ours)
+  [ $# -gt 0 ] || return 0
+  say "ending the containers that run"
+  for monitor in "$@"; do
+    for child in $(cat /proc/"$monitor"/task/*/children 2>/dev/null); do
+      case " $* " in *" $child "*) continue ;; esac
+      cgroup=$(sed -n 's/^0:://p; s/^[0-9]*:pids://p' "/proc/$child/cgroup" 2>/dev/null | grep -v '^/$' | head -n 1)
+      for one in $child $(for base in /sys/fs/cgroup /sys/fs/cgroup/pids /sys/fs/cgroup/unified; do cat "$base$cgroup/cgroup.procs" 2>/dev/null; done); do
+        [ -z "$cgroup" ] && [ "$one" != "$child" ] || kill -9 "$one" 2>/dev/null || :
+      done
+    done
+  done
+  waited=0
+  # Monitors store what their containers have printed, and end by themselves; the resolver does not.
+  while [ -n "$(ours)" ]; do
+    [ "$waited" -lt 6 ] || for pid in $(ours); do kill -9 "$pid" 2>/dev/null || :; done
+    [ "$waited" -lt 60 ] || fail "processes of the engine do not end: $(ours | paste -s -d ' ')"
+    sleep 0.5
+    waited=$((waited + 1))
+  done
+}
+
 # While it serves, the daemon takes its own things down; containers outlive it, and so would they here.
 if "$causeway" -H "$host" version >/dev/null 2>&1; then
   say "removing containers and networks"
   for id in $("$causeway" -H "$host" ps -aq); do "$causeway" -H "$host" rm -f -v "$id" >/dev/null; done
   for id in $("$causeway" -H "$host" network ls -q --filter type=custom); do "$causeway" -H "$host" network rm "$id" >/dev/null || :; done
+elif [ -n "$end" ]; then
+  end_containers
 elif [ -d "$exec_root/netns" ] && [ -n "$(ls -A "$exec_root/netns")" ]; then
   fail "containers of the engine may still run, and no daemon answers on $host that could end them: start it (systemctl start causeway, or causeway daemon), then run this again"
 fi

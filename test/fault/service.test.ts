@@ -141,6 +141,33 @@ test('the uninstaller leaves only the data, and with --purge nothing', () => {
   assert.equal(existsSync(engine!.dataRoot), false);
 });
 
+test('with --end-containers the uninstaller ends what runs where no daemon answers, and nothing else', async () => {
+  const own = await TestEngine.start({ flags: ['--cgroup-parent', parent] });
+  const [data, exec] = [own.dataRoot, own.execRoot];
+  const mark = String(5_000_000 + process.pid);
+  const bystander = spawn('sleep', ['1000'], { stdio: 'ignore' });
+  try {
+    own.importFixtures();
+    own.ok('run', '-d', 'nginx');
+    // Its second process is the child of somebody else when the first has ended.
+    own.ok('run', '-d', '--pid', 'host', 'busybox', 'sh', '-c', `(setsid sleep ${mark} &) ; sleep 1000`);
+    const arguments_ = ['--data-root', data, '--exec-root', exec, '-H', own.url];
+    const uninstall = (...more: string[]) =>
+      own.host.run('sh', join(PROJECT, 'scripts/uninstall.sh'), ...arguments_, ...more);
+    await own.stop('SIGKILL');
+    const refused = uninstall('--purge');
+    assert.match(refused.err, /containers of the engine may still run, and no daemon answers/);
+    const done = uninstall('--purge', '--end-containers');
+    assert.equal(done.code, 0, done.err);
+    assert.deepEqual(own.processes(), []);
+    assert.notEqual(run('pgrep', ['-f', `^sleep ${mark}$`]).code, 0);
+    assert.deepEqual([existsSync(data), existsSync(exec), bystander.exitCode], [false, false, null]);
+  } finally {
+    bystander.kill();
+    await own.destroy();
+  }
+});
+
 test('the uninstaller empties a directory that is a file system of its own or a link, leaves it, and goes on', () => {
   const [disk, linked, exec] = ['disk', 'linked', 'exec-disk'].map((name) => join(dir, name)) as [
     string,
