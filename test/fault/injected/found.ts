@@ -29,7 +29,7 @@ export const FOUND: readonly FoundFault[] = [
   // The second name of the index stayed.
   { operation: 'import', door: 'fs.rename@keepPrevious', errno: 'ENOSPC' },
   // An image that was well was put aside.
-  { operation: 'start of the daemon', door: 'fs.readFile@#config<#damage', errno: 'EMFILE' },
+  { operation: 'start of the daemon', door: 'fs.readFile@ImageConfigs.get<#config<#damage', errno: 'EMFILE' },
   // A container that ran lost its network.
   { operation: 'start of the daemon', door: 'c.send@RouteSocket.link<#joinBridge', errno: 'ENOMEM' },
   // It stayed down, although its policy says always.
