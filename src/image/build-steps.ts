@@ -199,19 +199,21 @@ export class BuildSteps {
 
   /** True while the image is in the lists, or the top layer of it in one that is. */
   isShared(id: string): boolean {
-    const diffId = this.find(id)?.diffIds.at(-1);
     const { catalog } = this.#images;
+    const diffId = catalog.diffIds(id).at(-1);
     return catalog
       .ids()
-      .some((other) => other === id || (diffId !== undefined && catalog.listed(other).diffIds.includes(diffId)));
+      .some((other) => other === id || (diffId !== undefined && catalog.diffIds(other).includes(diffId)));
   }
 
   /** What the layers weigh that only steps have. */
   ownSizeBytes(id: string): number {
-    const image = this.find(id);
-    const parent = image && this.find(image.parent);
-    if (!image) return 0;
-    return image.diffIds.length > (parent?.diffIds.length ?? 0) ? (image.layerSizesBytes.at(-1) ?? 0) : 0;
+    const { catalog } = this.#images;
+    const { images, layers } = catalog.state;
+    const layersOf = (one: string): readonly string[] => (images.has(one) ? catalog.diffIds(one) : []);
+    const own = layersOf(id);
+    const added = own.length > layersOf(images.get(id)?.parent ?? '').length ? own.at(-1) : undefined;
+    return added === undefined ? 0 : (layers.get(added)?.sizeBytes ?? 0);
   }
 }
 

@@ -134,6 +134,15 @@ export class ImageCatalog {
     return this.#configs.get(id, this.state.images.get(id)?.parent ?? '');
   }
 
+  /** Its layers, lowest first, without its configuration, which may be long; of one that cannot be read none. */
+  diffIds(id: string): readonly string[] {
+    try {
+      return this.#configs.diffIds(id, this.state.images.get(id)?.parent ?? '');
+    } catch {
+      return [];
+    }
+  }
+
   record(id: string): ImageRecord {
     const cached = this.#records.get(id);
     if (cached) return cached;

@@ -206,7 +206,7 @@ export class ImageStore {
   /** What the layers of images weigh, each once: `docker system df`. Steps that only builds keep are cache, no images. */
   layersSizeBytes(): number {
     const images = [...this.catalog.state.images.values()].filter(({ hidden, kept }) => !(hidden && kept));
-    return this.#sizeBytes(new Set(images.flatMap(({ id }) => this.catalog.listed(id).diffIds)));
+    return this.#sizeBytes(new Set(images.flatMap(({ id }) => this.catalog.diffIds(id))));
   }
 
   #sizeBytes(diffIds: Iterable<string>): number {
@@ -218,7 +218,7 @@ export class ImageStore {
   /** Of each image: what of its size other images have too. Those that are only kept for containers count. */
   sharedSizes(): ReadonlyMap<string, number> {
     const { images, layers } = this.catalog.state;
-    const listed = [...images.keys()].map((id) => ({ id, diffIds: this.catalog.listed(id).diffIds }));
+    const listed = [...images.keys()].map((id) => ({ id, diffIds: this.catalog.diffIds(id) }));
     return sharedSizes(listed, (diffId) => layers.get(diffId)?.sizeBytes ?? 0);
   }
 
