@@ -19,7 +19,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { empty, FakeEngine, hijack, frame, sendJson } from './fake-engine.ts';
-import { runCausewayClient } from './run-client.ts';
+import { hasDocker, runCausewayClient, runDockerClient } from './run-client.ts';
 
 const root = join(import.meta.dirname, '../..');
 const CONTAINERS = 'GET /containers/json';
@@ -114,6 +114,46 @@ describe('endpoints of the command line', () => {
         assert.match((await causeway(['--context', 'torn', 'ps'])).stderr, reason);
       }
       rmSync(join(directory, 'contexts/meta', id), { recursive: true });
+    });
+
+    it('context install makes the daemon a context that both clients use', async () => {
+      const env = { DOCKER_CONFIG: mkdtempSync(join(directory, 'own-')), CAUSEWAY_HOST: far.host };
+      const first = await causeway(['context', 'install', 'mine'], env);
+      assert.deepEqual([first.code, first.stdout], [0, 'mine\n'], first.stderr);
+      assert.match(first.stderr, new RegExp(`^Added: docker --context mine goes to ${far.host}`));
+      const again = await causeway(['context', 'install', 'mine'], env);
+      assert.match(again.stderr, /^There already: /);
+      const elsewhere = await causeway(['-H', here.host, 'context', 'install', 'mine'], env);
+      assert.equal(elsewhere.code, 1);
+      assert.match(
+        elsewhere.stderr,
+        /context "mine" already exists and leads to .*: choose another name, or docker context rm mine/,
+      );
+      const asked = far.asked.length;
+      assert.equal((await causeway(['--context', 'mine', 'ps'], { ...env, CAUSEWAY_HOST: '' })).code, 0);
+      assert.ok(far.asked.length > asked);
+      if (!hasDocker) return;
+      const inspected = await runDockerClient(['context', 'inspect', 'mine', '-f', '{{.Endpoints.docker.Host}}'], {
+        env,
+      });
+      assert.deepEqual([inspected.stdout, inspected.stderr], [`${far.host}\n`, '']);
+    });
+
+    it('context install refuses names that are none and daemons that are no socket here', async () => {
+      const env = { DOCKER_CONFIG: mkdtempSync(join(directory, 'own-')) };
+      for (const [args, reason] of [
+        [['context', 'install', '../x'], /context name "\.\.\/x" is invalid/],
+        [['context', 'install', 'default'], /"default" is a reserved context name/],
+        [
+          ['-H', 'tcp://127.0.0.1:1', 'context', 'install'],
+          /tcp:\/\/127\.0\.0\.1:1 is no socket of this machine: add it with docker context create/,
+        ],
+      ] as const) {
+        const refused = await causeway(args, env);
+        assert.equal(refused.code, 1);
+        assert.match(refused.stderr, reason);
+      }
+      assert.deepEqual(readdirSync(env.DOCKER_CONFIG), []);
     });
 
     it('context ls and show tell which one is used', async () => {

@@ -333,7 +333,10 @@ describe('what Docker has and this has not, and mistyped words', () => {
     ['compose up', /^causeway: 'compose' is a plugin of the docker client: .+\n$/],
     ['context use x', /^causeway: choose a context with --context/],
     ['context inspect x', /^causeway: causeway context ls shows what is read of a context/],
-    ['context create --foo x', /^causeway: Docker's contexts are read here, not written: docker context create\n$/],
+    [
+      'context create --foo x',
+      /^causeway: Docker's contexts are read here, but for this daemon's \(causeway context install\): docker context create\n$/,
+    ],
     ['context use --help', /^causeway: choose a context with --context NAME/],
     ['buildx build .', /^causeway: 'buildx' is a plugin of the docker client: 'causeway build' builds/],
     ['context export x', /^causeway: Docker's contexts are read here, not written: docker context export/],

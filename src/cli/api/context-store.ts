@@ -1,13 +1,13 @@
 /**
- * Docker's contexts: named endpoints that `docker context create` keeps below ~/.docker/contexts. They are read, never
- * written.
+ * Docker's contexts: named endpoints that `docker context create` keeps below ~/.docker/contexts. They are read; the one
+ * for a daemon of ours can be added.
  *
  *   contexts/meta/SHA256(name)/meta.json      { Name, Metadata: { Description }, Endpoints: { docker: { Host, SkipTLSVerify } } }
  *   contexts/tls/SHA256(name)/docker/{ca,cert,key}.pem
  */
 import { createHash } from 'node:crypto';
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { StatusError } from '../command/status-error.ts';
 import type { TlsFiles } from './tls-files.ts';
 import { readConfigFile } from './user-file.ts';
@@ -30,8 +30,8 @@ export function readContext(configDirectory: string, name: string): Context {
       `Failed to initialize: unable to resolve docker endpoint: context ${JSON.stringify(name)}: ${reason}`,
     );
   if (!NAME.test(name)) throw unresolved(`context not found: ${JSON.stringify(name)} is not a name of a context`);
-  const id = createHash('sha256').update(name).digest('hex');
-  const path = join(configDirectory, 'contexts/meta', id, 'meta.json');
+  const id = idOf(name);
+  const path = metaOf(configDirectory, id);
   let text: string;
   try {
     text = readConfigFile(path).toString();
@@ -42,6 +42,41 @@ export function readContext(configDirectory: string, name: string): Context {
   const context = parse(text, join(configDirectory, 'contexts/tls', id, 'docker'));
   if (typeof context === 'string') throw unresolved(`${path}: ${context}`);
   return context;
+}
+
+const idOf = (name: string): string => createHash('sha256').update(name).digest('hex');
+const metaOf = (configDirectory: string, id: string): string => join(configDirectory, 'contexts/meta', id, 'meta.json');
+
+/**
+ * Adds one, as `docker context create NAME --description D --docker host=H` does. False: it is there already, and leads
+ * there. @throws StatusError for a bad name, or one that leads elsewhere
+ */
+export function addContext(
+  configDirectory: string,
+  { name, description, host }: Omit<Context, 'skipVerify' | 'tls'>,
+): boolean {
+  if (!NAME.test(name) || name === 'default')
+    throw new StatusError(
+      name === 'default'
+        ? '"default" is a reserved context name'
+        : `context name ${JSON.stringify(name)} is invalid, names are validated against regexp ${JSON.stringify(NAME.source)}`,
+    );
+  const there = listContexts(configDirectory).find((one) => one.name === name);
+  if (there?.host === host) return false;
+  if (there)
+    throw new StatusError(
+      `context ${JSON.stringify(name)} already exists and leads to ${there.host}: choose another name, or docker context rm ${name}`,
+    );
+  const path = metaOf(configDirectory, idOf(name));
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  const meta = {
+    Name: name,
+    Metadata: { Description: description },
+    Endpoints: { docker: { Host: host, SkipTLSVerify: false } },
+  };
+  writeFileSync(`${path}.new`, JSON.stringify(meta), { mode: 0o644 });
+  renameSync(`${path}.new`, path);
+  return true;
 }
 
 /** Every context of the store, by name; what cannot be read is left out, as its name is not known. */
@@ -55,7 +90,7 @@ export function listContexts(configDirectory: string): Context[] {
   const contexts: Context[] = [];
   for (const id of ids) {
     try {
-      const text = readConfigFile(join(configDirectory, 'contexts/meta', id, 'meta.json')).toString();
+      const text = readConfigFile(metaOf(configDirectory, id)).toString();
       const context = parse(text, join(configDirectory, 'contexts/tls', id, 'docker'));
       if (typeof context !== 'string') contexts.push(context);
     } catch {

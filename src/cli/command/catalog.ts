@@ -186,6 +186,11 @@ export const groups: readonly Group[] = [
     name: 'context',
     short: 'Show the Docker contexts that --context can name',
     entries: [
+      {
+        name: 'install',
+        short: "Make this daemon known to Docker's clients as a context",
+        load: async () => (await contexts()).contextInstallCommand,
+      },
       { name: 'ls', aliases: ['list'], short: 'List contexts', load: async () => (await contexts()).contextLsCommand },
       {
         name: 'show',

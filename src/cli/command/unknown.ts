@@ -17,7 +17,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   stack: "'stack' is a part of Swarm, which this engine does not have: use Compose",
   swarm: "'swarm' is not built in: this engine runs the containers of one machine",
   trust: "'trust' is not built in: pull images by digest (NAME@sha256:...) to know what you get",
-  'context create': "Docker's contexts are read here, not written: docker context create",
+  'context create':
+    "Docker's contexts are read here, but for this daemon's (causeway context install): docker context create",
   'context export': "Docker's contexts are read here, not written: docker context export",
   'context import': "Docker's contexts are read here, not written: docker context import",
   'context inspect': 'causeway context ls shows what is read of a context; all of it: docker context inspect',

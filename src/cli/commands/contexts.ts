@@ -1,12 +1,14 @@
-/** `context ls`, `context show`: Docker's contexts, which `--context` and DOCKER_CONTEXT choose from. */
+/** `context install`, `ls`, `show`: Docker's contexts, which `--context` and DOCKER_CONTEXT choose from. */
 import { DEFAULT_CONTEXT } from '../api/context.ts';
-import { listContexts } from '../api/context-store.ts';
+import { addContext, listContexts } from '../api/context-store.ts';
 import { configDirectory } from '../api/tls-files.ts';
 import type { Command } from '../command/command.ts';
 import { listFormat } from '../command/common-flags.ts';
 import * as type from '../command/flag-types.ts';
+import { PROGRAM } from '../command/program-name.ts';
+import { StatusError } from '../command/status-error.ts';
 import { formatList, type ListShape, type Row } from '../format/list-output.ts';
-import { print, printLine, printShown } from '../terminal/output.ts';
+import { complain, print, printLine, printShown } from '../terminal/output.ts';
 
 const shape: ListShape = {
   type: '*formatter.clientContextContext',
@@ -54,4 +56,22 @@ export const contextShowCommand: Command = {
   args: [0, 0],
   flags: [],
   run: ({ endpoints }) => printLine(endpoints.context()),
+};
+
+export const contextInstallCommand: Command = {
+  use: 'install [NAME]',
+  short: "Make this daemon known to Docker's clients as a context",
+  long: `Make this daemon known to Docker's clients as a context: docker --context ${PROGRAM} ps, or docker context use ${PROGRAM}`,
+  args: [0, 1],
+  flags: [],
+  run({ args: [name = PROGRAM], endpoints }) {
+    const host = endpoints.defaultHost();
+    if (!host.startsWith('unix://'))
+      throw new StatusError(`${PROGRAM}: ${host} is no socket of this machine: add it with docker context create`);
+    const added = addContext(configDirectory(process.env), { name, description: 'Causeway', host });
+    printLine(name);
+    complain(
+      `${added ? 'Added' : 'There already'}: docker --context ${name} goes to ${host}; docker context use ${name} makes it the one that docker uses`,
+    );
+  },
 };
