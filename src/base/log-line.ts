@@ -8,7 +8,7 @@ export function logLine(time: Date, level: string, message: string, fields: obje
   return `time="${time.toISOString()}" level=${level} msg=${quoted(message)}${shown.join('')}\n`;
 }
 
-function textOf(value: unknown): string {
+export function textOf(value: unknown): string {
   if (typeof value === 'string') return value;
   if (value instanceof Error) return value.message;
   return JSON.stringify(value, (_name, inner: unknown) => (typeof inner === 'bigint' ? String(inner) : inner)) ?? '';

@@ -1,7 +1,8 @@
 import { pino } from 'pino';
 import { logLine } from './log-line.ts';
+import { logSentence } from './log-sentence.ts';
 
-/** Structured logging; one line an event on standard error: JSON, or text as dockerd writes it. */
+/** Structured logging; one line an event on standard error: JSON, text as dockerd writes it, or sentences for a person. */
 export interface Log {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
@@ -12,12 +13,14 @@ export interface Log {
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 
+export type LogFormat = 'json' | 'text' | 'sentences' | 'coloured sentences';
+
 const LEVELS: Readonly<Record<LogLevel, number>> = { debug: 20, info: 30, warn: 40, error: 50, fatal: 60 };
 
 /** `level` may change: it counts for this log and its children from the next line on. */
 export interface LogSettings {
   readonly level: LogLevel;
-  readonly format?: 'json' | 'text';
+  readonly format?: LogFormat;
 }
 
 export function createLog(settings: LogSettings, fd = 2): Log {
@@ -26,7 +29,9 @@ export function createLog(settings: LogSettings, fd = 2): Log {
     { level: 'debug', base: undefined, timestamp: () => `,"time":"${new Date().toISOString()}"`, errorKey: 'error' },
     destination,
   );
-  const log = settings.format === 'text' ? textLog((line) => destination.write(line), {}) : json;
+  const write = (line: string): unknown => destination.write(line);
+  const log =
+    settings.format === undefined || settings.format === 'json' ? json : lineLog(write, {}, lineOf(settings.format));
   return filtered(log, settings);
 }
 
@@ -43,15 +48,20 @@ function filtered(log: Log, settings: LogSettings): Log {
   };
 }
 
-function textLog(write: (line: string) => void, bindings: object): Log {
-  const say = (level: string) => (fields: object, message: string) =>
-    write(logLine(new Date(), level, message, { ...bindings, ...fields }));
+type Line = (time: Date, level: 'debug' | 'info' | 'warning' | 'error', message: string, fields: object) => string;
+
+const lineOf = (format: Exclude<LogFormat, 'json'>): Line =>
+  format === 'text' ? logLine : (...said) => logSentence(...said, { coloured: format === 'coloured sentences' });
+
+function lineLog(write: (line: string) => unknown, bindings: object, line: Line): Log {
+  const say = (level: 'debug' | 'info' | 'warning' | 'error') => (fields: object, message: string) =>
+    void write(line(new Date(), level, message, { ...bindings, ...fields }));
   return {
     debug: say('debug'),
     info: say('info'),
     warn: say('warning'),
     error: say('error'),
-    child: (more) => textLog(write, { ...bindings, ...more }),
+    child: (more) => lineLog(write, { ...bindings, ...more }, line),
   };
 }
 

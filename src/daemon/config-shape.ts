@@ -92,7 +92,8 @@ export interface DaemonConfig extends RegistryConfig, ContainerDefaults {
   readonly liveRestore: boolean;
   readonly linksFollowNames: boolean;
   readonly logLevel: LogLevel;
-  readonly logFormat: 'json' | 'text';
+  /** Undefined: sentences at a terminal, JSON elsewhere. */
+  readonly logFormat: 'json' | 'text' | undefined;
   readonly runtimes: Readonly<Record<string, RuntimeEntry>>;
   readonly defaultRuntime: string; // '' = chosen
   readonly labels: readonly string[];

@@ -117,9 +117,9 @@ function logLevel({ texts, switches }: RawOptions): LogLevel {
   return switches['debug'] === true ? 'debug' : level;
 }
 
-function logFormat(text: string): 'json' | 'text' {
+function logFormat(text: string): 'json' | 'text' | undefined {
   if (text !== '' && text !== 'json' && text !== 'text') throw invalid(`invalid log format: ${text}`);
-  return text === 'text' ? 'text' : 'json';
+  return text === '' ? undefined : text;
 }
 
 function optionalNumber(text: string | undefined): number | undefined {

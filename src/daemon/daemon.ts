@@ -2,6 +2,7 @@
  * The composition root: every room's parts are made and handed to each other here and nowhere else. Starting is a list
  * of steps with an undo each; ending runs them back. Containers outlive the daemon unless --live-restore=false.
  */
+import { isatty } from 'node:tty';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -71,7 +72,7 @@ import { nameUnwritable, type Directories } from './unwritable.ts';
  */
 export async function runDaemon(config: DaemonConfig, argv: readonly string[], hostMounts: string): Promise<void> {
   const live = new LiveConfig(config);
-  const log = limitLog(createLog(live.logging()));
+  const log = limitLog(createLog(live.logging({ atTerminal: isatty(2) })));
   const activated = activatedCount(process.env);
   closeToChildren(activated);
   forgetActivation(process.env);
@@ -108,11 +109,17 @@ export async function runDaemon(config: DaemonConfig, argv: readonly string[], h
   const signal = await ended;
   log.info({ signal }, 'shutting down');
   if (!live.current.liveRestore) await started.engine.stopAll(live.current.shutdownTimeoutS);
+  const { length } = started.engine.runningIds();
+  if (length > 0)
+    log.info({}, `${length} ${length === 1 ? 'container goes' : 'containers go'} on running: ${HOW_TO_END_THEM}`);
   for (const failure of await undo.unwind())
     log.warn({ step: failure.name, error: errorMessage(failure.error) }, 'shutdown');
   // Whatever still holds the event loop (a client's stream, a timer) is of no use now.
   endProcess(0);
 }
+
+const HOW_TO_END_THEM =
+  'the next daemon takes them up. To end them, start it and run `causeway stop $(causeway ps -q)`';
 
 /** A daemon that is ended before it serves has that long to begin serving, and then to end in order. */
 function endWithin(starting: Promise<unknown>, ended: Promise<unknown>, timeoutS: number): void {

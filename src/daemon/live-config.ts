@@ -46,7 +46,14 @@ export class LiveConfig {
     }));
   }
 
-  logging(): LogSettings {
-    return this.follow((config) => ({ level: config.logLevel, format: config.logFormat }));
+  /** How the daemon logs; `atTerminal`: somebody looks at it. */
+  logging({ atTerminal }: { readonly atTerminal: boolean }): LogSettings {
+    const { NO_COLOR, TERM } = process.env;
+    const unsaid = !atTerminal
+      ? 'json'
+      : NO_COLOR || TERM === undefined || TERM === 'dumb'
+        ? 'sentences'
+        : 'coloured sentences';
+    return this.follow((config) => ({ level: config.logLevel, format: config.logFormat ?? unsaid }));
   }
 }

@@ -166,7 +166,7 @@ test('a note of what has no effect is logged when it is new', () => {
 test('parts that follow the configuration find what it is then', () => {
   const { live, become } = start({});
   const registries = live.registries();
-  const logging = live.logging();
+  const logging = live.logging({ atTerminal: false });
   assert.deepEqual([registries.mirrors, logging.level], [[], 'info']);
   become({ 'registry-mirrors': ['https://m'], debug: true });
   assert.deepEqual([registries.mirrors, logging.level], [['https://m/'], 'debug']);

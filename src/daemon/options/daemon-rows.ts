@@ -36,7 +36,9 @@ export const DAEMON_ROWS: readonly DaemonOption[] = [
     short: 'l',
     fallback: 'info',
   }),
-  done('log-format', 'text', 'How the daemon logs: text or json', { fallback: 'json' }),
+  done('log-format', 'text', 'How the daemon logs: text or json', {
+    fallback: 'sentences at a terminal, else json',
+  }),
   done('label', 'list', 'Labels of the daemon (NAME=VALUE), which info shows', { key: 'labels', reloads: true }),
   done('live-restore', 'switch', 'Leave containers running while there is no daemon', {
     fallback: 'true',
