@@ -61,8 +61,9 @@ export class HangupWatch {
     try {
       this.#poller.remove(watched.fd);
     } catch (error) {
-      // With the last copy of a descriptor its entry goes.
-      if (!isKernelError(error, 'ENOENT') && !isKernelError(error, 'EBADF')) throw error;
+      // With the last copy of a descriptor its entry goes. The number may be that of something else by now, which is not
+      // watched, or as a file cannot be.
+      if (!['ENOENT', 'EBADF', 'EPERM'].some((name) => isKernelError(error, name))) throw error;
     }
   }
 }

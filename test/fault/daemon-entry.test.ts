@@ -42,7 +42,9 @@ const TAKEN = `
 test('the Node that built the engine runs what it compiled then, with the flags that the daemon is started with', (t) => {
   const code = join(PROJECT, 'dist/engine.code');
   if (!existsSync(code)) return t.skip('npm run build first');
-  const [, words] = /daemon\.mjs\) exec node (.*) -- "\$@"/.exec(readFileSync(join(PROJECT, 'bin/causeway'), 'utf8'))!;
+  const [, words] = /daemon\.mjs\) exec "\$node" (.*) -- "\$@"/.exec(
+    readFileSync(join(PROJECT, 'bin/causeway'), 'utf8'),
+  )!;
   const { NODE_OPTIONS: _, ...env } = process.env;
   const taken = (...flags: string[]) =>
     spawnSync(process.execPath, [...flags, '-e', TAKEN, code], { env, encoding: 'utf8' }).stdout.trim();
