@@ -2,7 +2,6 @@
  * The composition root: every room's parts are made and handed to each other here and nowhere else. Starting is a list
  * of steps with an undo each; ending runs them back. Containers outlive the daemon unless --live-restore=false.
  */
-import { isatty } from 'node:tty';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -72,7 +71,7 @@ import { nameUnwritable, type Directories } from './unwritable.ts';
  */
 export async function runDaemon(config: DaemonConfig, argv: readonly string[], hostMounts: string): Promise<void> {
   const live = new LiveConfig(config);
-  const log = limitLog(createLog(live.logging({ atTerminal: isatty(2) })));
+  const log = limitLog(createLog(live.logging({ atTerminal: process.stderr.isTTY })));
   const activated = activatedCount(process.env);
   closeToChildren(activated);
   forgetActivation(process.env);

@@ -135,13 +135,7 @@ export class ImageCatalog {
   }
 
   /** Its layers, lowest first, without its configuration, which may be long; of one that cannot be read none. */
-  diffIds(id: string): readonly string[] {
-    try {
-      return this.#configs.diffIds(id, this.state.images.get(id)?.parent ?? '');
-    } catch {
-      return [];
-    }
-  }
+  diffIds = (id: string): readonly string[] => this.#configs.layersOf(id, this.state.images.get(id)?.parent ?? '');
 
   record(id: string): ImageRecord {
     const cached = this.#records.get(id);
@@ -166,9 +160,7 @@ export class ImageCatalog {
     return record;
   }
 
-  /**
-   * As `record`, and what the index knows where the configuration cannot be read: one image must not hide the others.
-   */
+  /** As `record`, and what the index knows where it cannot be read: one image must not hide the others. */
   listed(id: string): ImageRecord {
     try {
       return this.record(id);
@@ -185,9 +177,7 @@ export class ImageCatalog {
 
   /** Full references that resolve to the image, sorted. */
   references(id: string): string[] {
-    const found: string[] = [];
-    for (const [reference, target] of this.state.references) if (target === id) found.push(reference);
-    return found.sort();
+    return [...this.state.references].flatMap(([name, target]) => (target === id ? [name] : [])).sort();
   }
 
   /** The id for what a user wrote: a name, a digest reference, an id or a unique beginning of one. */

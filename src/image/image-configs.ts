@@ -40,6 +40,15 @@ export class ImageConfigs {
     return this.#diffIds.get(id) ?? this.get(id, parent).diffIds;
   }
 
+  /** The same; of one that cannot be read none. */
+  layersOf(id: string, parent: string): readonly string[] {
+    try {
+      return this.diffIds(id, parent);
+    } catch {
+      return [];
+    }
+  }
+
   set(id: string, config: ParsedImageConfig, parent: string): ParsedImageConfig {
     this.#forget(id);
     const { config: shared, repeated } = withHistoryOf(this.#read.get(parent)?.config, config);
