@@ -1,7 +1,10 @@
 import { escapeControls } from './control-characters.ts';
 
+/** As dockerd calls them. */
+export type LineLevel = 'debug' | 'info' | 'warning' | 'error';
+
 /** One line of a log as dockerd's text format has it: time="…" level=info msg="…" host="tcp://…" */
-export function logLine(time: Date, level: string, message: string, fields: object): string {
+export function logLine(time: Date, level: LineLevel, message: string, fields: object): string {
   const shown = Object.entries(fields)
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => ` ${name.replace(/[^\w.-]/g, '_')}=${quoted(textOf(value))}`);

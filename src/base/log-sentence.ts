@@ -1,18 +1,16 @@
 /** A line of a log for a person who looks at it: the time of day, what happened, and what it is about. */
+import { paint } from './colors.ts';
 import { escapeControls } from './control-characters.ts';
-import { textOf } from './log-line.ts';
+import { textOf, type LineLevel } from './log-line.ts';
 
 /** Not for whoever looks: rooms of the program. */
 const HIDDEN = new Set(['room']);
 const SHORT_ID = 12;
-const RED = '\u001b[31m';
-const YELLOW = '\u001b[33m';
-const PLAIN = '\u001b[0m';
 
 /** `time`: shown in the zone of this process. `coloured`: what is wrong stands out. */
 export function logSentence(
   time: Date,
-  level: 'debug' | 'info' | 'warning' | 'error',
+  level: LineLevel,
   message: string,
   fields: object,
   { coloured }: { readonly coloured: boolean },
@@ -21,8 +19,8 @@ export function logSentence(
     .filter(([name, value]) => value !== undefined && !HIDDEN.has(name))
     .map(([name, value]) => `${words(name)} ${shown(value)}`);
   const clock = [time.getHours(), time.getMinutes(), time.getSeconds()].map((part) => String(part).padStart(2, '0'));
-  const colour = !coloured ? '' : level === 'error' ? RED : level === 'warning' ? YELLOW : '';
-  const mark = level === 'info' ? '' : `${colour}${level}:${colour === '' ? '' : PLAIN} `;
+  const color = !coloured ? undefined : level === 'error' ? 'red' : level === 'warning' ? 'yellow' : undefined;
+  const mark = level === 'info' ? '' : `${color ? paint(`${level}:`, color) : `${level}:`} `;
   const rest = about.length === 0 ? '' : ` (${about.join(', ')})`;
   return `${clock.join(':')} ${mark}${escapeControls(message)}${escapeControls(rest)}\n`;
 }

@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { logLine } from './log-line.ts';
+import { logLine, type LineLevel } from './log-line.ts';
 import { logSentence } from './log-sentence.ts';
 
 /** Structured logging; one line an event on standard error: JSON, text as dockerd writes it, or sentences for a person. */
@@ -48,13 +48,13 @@ function filtered(log: Log, settings: LogSettings): Log {
   };
 }
 
-type Line = (time: Date, level: 'debug' | 'info' | 'warning' | 'error', message: string, fields: object) => string;
+type Line = (time: Date, level: LineLevel, message: string, fields: object) => string;
 
 const lineOf = (format: Exclude<LogFormat, 'json'>): Line =>
   format === 'text' ? logLine : (...said) => logSentence(...said, { coloured: format === 'coloured sentences' });
 
 function lineLog(write: (line: string) => unknown, bindings: object, line: Line): Log {
-  const say = (level: 'debug' | 'info' | 'warning' | 'error') => (fields: object, message: string) =>
+  const say = (level: LineLevel) => (fields: object, message: string) =>
     void write(line(new Date(), level, message, { ...bindings, ...fields }));
   return {
     debug: say('debug'),

@@ -3,6 +3,7 @@
  * here whenever they are used.
  */
 import type { RegistryOptions } from '../image/registry/registry-options.ts';
+import { wantsColor } from '../base/colors.ts';
 import type { LogSettings } from '../base/log.ts';
 import type { DaemonConfig } from './config-shape.ts';
 
@@ -48,12 +49,7 @@ export class LiveConfig {
 
   /** How the daemon logs; `atTerminal`: somebody looks at it. */
   logging({ atTerminal }: { readonly atTerminal: boolean }): LogSettings {
-    const { NO_COLOR, TERM } = process.env;
-    const unsaid = !atTerminal
-      ? 'json'
-      : NO_COLOR || TERM === undefined || TERM === 'dumb'
-        ? 'sentences'
-        : 'coloured sentences';
+    const unsaid = !atTerminal ? 'json' : wantsColor(process.env) ? 'coloured sentences' : 'sentences';
     return this.follow((config) => ({ level: config.logLevel, format: config.logFormat ?? unsaid }));
   }
 }

@@ -109,13 +109,9 @@ describe('what may come next', () => {
 
 describe('every command of the table', () => {
   it('has flags, and each place and value can be asked for', async () => {
-    const { entries, groups } = await import('../../src/cli/command/catalog.ts');
+    const { allCommands } = await import('../../src/cli/command/find.ts');
     const { wantedAt } = await import('../../src/cli/completion/wanted.ts');
-    const all = [
-      ...entries.map((entry) => ({ path: [entry.name], entry })),
-      ...groups.flatMap((group) => group.entries.map((entry) => ({ path: [group.name, entry.name], entry }))),
-    ];
-    for (const { path, entry } of all) {
+    for (const { words: path, entry } of allCommands()) {
       const { flags } = await entry.load();
       const offered = (await wantedAt([...path, '--'])).words.map(({ word }) => word);
       assert.deepEqual(

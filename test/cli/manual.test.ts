@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { entries, groups } from '../../src/cli/command/catalog.ts';
+import { allCommands } from '../../src/cli/command/find.ts';
 import { runCausewayClient } from './run-client.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'causeway-manual-'));
@@ -19,10 +19,7 @@ after(() => rmSync(directory, { recursive: true, force: true }));
 
 describe('the manual', () => {
   it('has a page for each command, with each flag that --help lists', async () => {
-    const all = [
-      ...entries.map((entry) => ({ words: [entry.name], entry })),
-      ...groups.flatMap((group) => group.entries.map((entry) => ({ words: [group.name, entry.name], entry }))),
-    ].filter(({ entry }) => !entry.hidden);
+    const all = allCommands().filter(({ entry }) => !entry.hidden);
     assert.equal(new Set(all.map(({ words }) => words.join('-'))).size + 1, readdirSync(directory).length);
     for (const { words, entry } of all) {
       const text = page(...words);

@@ -55,11 +55,10 @@ export function addContext(
   configDirectory: string,
   { name, description, host }: Omit<Context, 'skipVerify' | 'tls'>,
 ): boolean {
-  if (!NAME.test(name) || name === 'default')
+  if (name === 'default') throw new StatusError('"default" is a reserved context name');
+  if (!NAME.test(name))
     throw new StatusError(
-      name === 'default'
-        ? '"default" is a reserved context name'
-        : `context name ${JSON.stringify(name)} is invalid, names are validated against regexp ${JSON.stringify(NAME.source)}`,
+      `context name ${JSON.stringify(name)} is invalid, names are validated against regexp ${JSON.stringify(NAME.source)}`,
     );
   const there = listContexts(configDirectory).find((one) => one.name === name);
   if (there?.host === host) return false;

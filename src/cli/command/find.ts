@@ -25,4 +25,10 @@ export function find(words: readonly string[]): Found {
   return entry ? { entry, path: `${PROGRAM} ${entry.name}`, rest: words.slice(1) } : { nothing: true };
 }
 
+/** Every command that there is, by the words that call it. */
+export const allCommands = (): readonly { readonly words: readonly string[]; readonly entry: Entry }[] => [
+  ...entries.map((entry) => ({ words: [entry.name], entry })),
+  ...groups.flatMap((group) => group.entries.map((entry) => ({ words: [group.name, entry.name], entry }))),
+];
+
 const answersTo = ({ name, aliases }: Entry, word: string) => name === word || (aliases?.includes(word) ?? false);

@@ -3,6 +3,7 @@ import { wrapText } from '../../base/wrapped-text.ts';
 import type { Command, Entry, Group } from './command.ts';
 import { usageLine } from './command.ts';
 import type { Flag } from './flag-set.ts';
+import { usageText, valueLabel } from './flag-text.ts';
 import { PROGRAM } from './program-name.ts';
 import { isTerminal, openTerminal } from '../terminal/terminal-device.ts';
 
@@ -67,10 +68,9 @@ function flagTable(flags: readonly Flag[], width: number): string {
     .filter((flag) => !flag.hidden)
     .toSorted(byName)
     .map((flag) => {
-      const quoted = /`([^`]*)`/.exec(flag.usage)?.[1];
-      const label = quoted ?? flag.type.label;
+      const label = valueLabel(flag);
       const left = `${flag.short ? `  -${flag.short}, ` : '      '}--${flag.name}${label === '' ? '' : ` ${label}`}`;
-      return { left, right: flag.usage.replaceAll('`', '') + shownDefault(flag) };
+      return { left, right: usageText(flag) + shownDefault(flag) };
     });
   const indent = Math.max(...rows.map((row) => row.left.length)) + 3;
   return rows.map(({ left, right }) => left.padEnd(indent) + wrapText(right, indent, width - 1)).join('\n');

@@ -53,7 +53,6 @@ const VALUES: Readonly<Record<string, Value>> = {
   userns: { words: ['host'] },
   volume: FILES,
   'volumes-from': CONTAINERS,
-  workdir: {},
 };
 
 const CONTAINER_FILTERS = [

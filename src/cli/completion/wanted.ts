@@ -3,6 +3,7 @@ import { entries, groups } from '../command/catalog.ts';
 import type { Command, Entry } from '../command/command.ts';
 import { find } from '../command/find.ts';
 import type { Flag } from '../command/flag-set.ts';
+import { usageText } from '../command/flag-text.ts';
 import { globalFlags } from '../command/global-flags.ts';
 import { flagValue, type Value } from './flag-values.ts';
 import { placeOf } from './places.ts';
@@ -112,10 +113,8 @@ function flagsAt(nothing: Wanted, flags: readonly Flag[], current: string, path 
     return flag ? valueOf(nothing, flag, current.slice(0, equals + 1), path) : nothing;
   }
   const shown = flags.filter(({ hidden }) => !hidden);
-  const words = [...shown.map(({ name, usage }) => ({ word: `--${name}`, about: usage.replaceAll('`', '') })), HELP];
-  const shorts = shown.flatMap(({ short, usage }) =>
-    short ? [{ word: `-${short}`, about: usage.replaceAll('`', '') }] : [],
-  );
+  const words = [...shown.map((flag) => ({ word: `--${flag.name}`, about: usageText(flag) })), HELP];
+  const shorts = shown.flatMap((flag) => (flag.short ? [{ word: `-${flag.short}`, about: usageText(flag) }] : []));
   return { ...nothing, words: current.startsWith('--') ? words : [...shorts, ...words] };
 }
 

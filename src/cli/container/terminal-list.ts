@@ -3,7 +3,7 @@
  * of both families is shown once (`*:80->80/tcp`); the status has a colour. Elsewhere the table is Docker's.
  */
 import type { PortJson } from '../../wire/container-summary.ts';
-import { paint, type Color } from '../terminal/screen.ts';
+import { paint, type Color } from '../../base/colors.ts';
 
 /** Each pair of 0.0.0.0 and [::] that is the same otherwise as one of `*`. */
 export function mergeFamilies(ports: readonly PortJson[]): PortJson[] {

@@ -2,6 +2,7 @@
 import type { Command, Entry, Group } from '../command/command.ts';
 import { usageLine } from '../command/command.ts';
 import type { Flag } from '../command/flag-set.ts';
+import { usageText, valueLabel } from '../command/flag-text.ts';
 import { PROGRAM } from '../command/program-name.ts';
 
 export interface ManualPage {
@@ -35,11 +36,11 @@ function flagList(flags: readonly Flag[]): string {
     .filter(({ hidden }) => !hidden)
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))
     .map((flag) => {
-      const label = /`([^`]*)`/.exec(flag.usage)?.[1] ?? flag.type.label;
+      const label = valueLabel(flag);
       const value = label === '' ? '' : `=${italic(label)}`;
       const preset = flag.preset === undefined || flag.preset === '' ? '' : ` (default ${flag.preset})`;
       const short = flag.short ? `${bold(`-${flag.short}`)}, ` : '';
-      return `.TP\n${short}${bold(`--${flag.name}`)}${value}\n${escape(flag.usage.replaceAll('`', '') + preset)}\n`;
+      return `.TP\n${short}${bold(`--${flag.name}`)}${value}\n${escape(usageText(flag) + preset)}\n`;
     })
     .join('');
 }

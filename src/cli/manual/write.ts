@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { entries, groups } from '../command/catalog.ts';
 import type { Command } from '../command/command.ts';
+import { allCommands } from '../command/find.ts';
 import { globalFlags } from '../command/global-flags.ts';
 import { DESCRIPTION, PROGRAM, VERSION } from '../command/program-name.ts';
 import * as type from '../command/flag-types.ts';
@@ -16,13 +17,8 @@ export const manualCommand: Command = {
   async run({ flags, args: [directory = ''] }) {
     const release = { version: VERSION, date: flags.string('date') };
     const pages = [programPage({ description: DESCRIPTION, entries, groups, globals: globalFlags }, release)];
-    const all = [
-      ...entries.map((entry) => ({ path: `${PROGRAM} ${entry.name}`, entry })),
-      ...groups.flatMap((group) =>
-        group.entries.map((entry) => ({ path: `${PROGRAM} ${group.name} ${entry.name}`, entry })),
-      ),
-    ];
-    for (const { path, entry } of all) if (!entry.hidden) pages.push(commandPage(await entry.load(), path, release));
+    for (const { words, entry } of allCommands())
+      if (!entry.hidden) pages.push(commandPage(await entry.load(), [PROGRAM, ...words].join(' '), release));
     mkdirSync(directory, { recursive: true });
     for (const { file, text } of pages) writeFileSync(join(directory, file), text);
   },

@@ -1,4 +1,5 @@
 /** What the terminal on standard output is like. */
+import { wantsColor } from '../../base/colors.ts';
 import { isTerminal } from './terminal-device.ts';
 
 /** Columns; undefined: it is no terminal, or does not say. */
@@ -15,11 +16,5 @@ export function screenHeight(fd: 1 | 2): number | undefined {
   return rows > 0 ? rows : undefined;
 }
 
-/** Colours are for terminals that have them and users who want them (https://no-color.org). */
-export const hasColor = (env: NodeJS.ProcessEnv): boolean =>
-  isTerminal(1) && !env['NO_COLOR'] && env['TERM'] !== 'dumb' && env['TERM'] !== undefined;
-
-const CODES = { green: 32, yellow: 33, red: 31 } as const;
-export type Color = keyof typeof CODES;
-
-export const paint = (text: string, color: Color): string => `\x1b[${CODES[color]}m${text}\x1b[0m`;
+/** What is printed may have colours. */
+export const hasColor = (env: NodeJS.ProcessEnv): boolean => isTerminal(1) && wantsColor(env);
