@@ -22,6 +22,7 @@ import { dirname, join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { FakeEngine, type Asked } from './fake-engine.ts';
 import { hasDocker, runCausewayClient, runCausewayInTerminal, runDockerClient, type Outcome } from './run-client.ts';
+import { writeTree } from '../harness/write-tree.ts';
 
 const ID = `sha256:${'ab'.repeat(32)}`;
 const BUILT = [
@@ -72,12 +73,7 @@ after(async () => {
 let contexts = 0;
 
 function contextOf(files: Readonly<Record<string, string>>): string {
-  const context = join(directory, `context-${contexts++}`);
-  for (const [name, content] of Object.entries({ Dockerfile: 'FROM busybox\n', ...files })) {
-    mkdirSync(join(context, dirname(name)), { recursive: true });
-    writeFileSync(join(context, name), content);
-  }
-  return context;
+  return writeTree(join(directory, `context-${contexts++}`), { Dockerfile: 'FROM busybox\n', ...files });
 }
 
 /** The archive that was sent, as tar lists it: names, kinds, modes, owners, sizes and targets of links. */

@@ -1,12 +1,13 @@
 /** Images built by the clients that people have: our own command line, Compose 1 and 2, docker-py, dockerode, Testcontainers. */
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { check, run } from '../harness/host.ts';
 import { missingClient, TEST_CLIENTS } from '../harness/test-clients.ts';
 import { PROJECT, TestEngine } from '../harness/test-engine.ts';
+import { writeTree } from '../harness/write-tree.ts';
 
 let engine: TestEngine;
 let directory: string;
@@ -24,13 +25,7 @@ after(() => {
 let contexts = 0;
 
 function contextOf(files: Readonly<Record<string, string>>): string {
-  const context = join(directory, `context-${contexts++}`);
-  mkdirSync(context);
-  for (const [name, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(context, name)), { recursive: true });
-    writeFileSync(join(context, name), content);
-  }
-  return context;
+  return writeTree(join(directory, `context-${contexts++}`), files);
 }
 
 const STAGES = {

@@ -9,6 +9,7 @@ import { basename, dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { check } from '../harness/host.ts';
 import { PROJECT, TestEngine, until } from '../harness/test-engine.ts';
+import { writeTree } from '../harness/write-tree.ts';
 
 let engine: TestEngine;
 let directory: string;
@@ -28,13 +29,7 @@ const CAUSEWAY = join(PROJECT, 'causeway');
 let contexts = 0;
 
 function contextOf(files: Readonly<Record<string, string>>): string {
-  const context = join(directory, `context-${contexts++}`);
-  mkdirSync(context);
-  for (const [name, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(context, name)), { recursive: true });
-    writeFileSync(join(context, name), content);
-  }
-  return context;
+  return writeTree(join(directory, `context-${contexts++}`), files);
 }
 
 /** Of the context, as the command line says it. */

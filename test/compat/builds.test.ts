@@ -2,21 +2,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  chmodSync,
-  linkSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, linkSync, mkdtempSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { TestEngine } from '../harness/test-engine.ts';
+import { writeTree } from '../harness/write-tree.ts';
 
 process.env['DOCKER_BUILDKIT'] = '0';
 let engine: TestEngine;
@@ -35,13 +26,7 @@ let contexts = 0;
 
 /** A context with these files; a name that ends in '/' is a directory. */
 function contextOf(files: Readonly<Record<string, string>>): string {
-  const context = join(directory, `context-${contexts++}`);
-  for (const [name, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(context, name)), { recursive: true });
-    if (name.endsWith('/')) mkdirSync(join(context, name), { recursive: true });
-    else writeFileSync(join(context, name), content);
-  }
-  return context;
+  return writeTree(join(directory, `context-${contexts++}`), files);
 }
 
 const build = (context: string, ...flags: string[]) => engine.docker('build', ...flags, context);

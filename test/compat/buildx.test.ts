@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { errorMessage } from '../../src/base/errors.ts';
 import { serveGrpc, type GrpcMethod } from '../../src/base/grpc/grpc-server.ts';
@@ -24,6 +24,7 @@ import { encode } from '../../src/wire/protobuf.ts';
 import { missingClient, TEST_CLIENTS } from '../harness/test-clients.ts';
 import type { Ran } from '../harness/host.ts';
 import { TestEngine, until } from '../harness/test-engine.ts';
+import { writeTree } from '../harness/write-tree.ts';
 
 const sized = (bytes: Buffer): Buffer => {
   const size = Buffer.alloc(4);
@@ -98,13 +99,7 @@ for (const client of ['buildx', 'buildx13'] as const)
 
     /** A context with these files; a name that ends in '/' is a directory. */
     function contextOf(files: Readonly<Record<string, string>>): string {
-      const context = join(directory, `context-${contexts++}`);
-      for (const [name, content] of Object.entries(files)) {
-        mkdirSync(dirname(join(context, name)), { recursive: true });
-        if (name.endsWith('/')) mkdirSync(join(context, name), { recursive: true });
-        else writeFileSync(join(context, name), content);
-      }
-      return context;
+      return writeTree(join(directory, `context-${contexts++}`), files);
     }
 
     /** The parts of a build that its output names, in their order, each with how it ended. */
